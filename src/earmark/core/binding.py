@@ -1,0 +1,90 @@
+"""What goes into a bound book: sources in order, chapters, tags. Facts and plans only; `media` does the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter mark: seconds from the start of the book."""
+
+    title: str
+    start_secs: float
+    end_secs: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a probe read from one audio file. `duration_secs` is the container's claim; decoding knows better."""
+
+    path: Path
+    codec: str  # ffmpeg's name: mp3, aac, flac, vorbis, opus, alac, pcm_s16le, wmav2
+    duration_secs: float
+    sample_rate: int
+    channels: int
+    bitrate_kbps: int | None
+    tags: dict[str, str] = field(default_factory=dict)  # lower-case keys: title album artist track disc date …
+    chapters: tuple[Chapter, ...] = ()
+    has_cover: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BookTags:
+    """What is written into the finished book and its sidecars."""
+
+    title: str
+    authors: tuple[str, ...] = ()
+    narrators: tuple[str, ...] = ()
+    subtitle: str | None = None
+    series: str | None = None
+    series_index: str | None = None
+    year: int | None = None
+    publisher: str | None = None
+    description: str | None = None
+    language: str | None = None
+    genres: tuple[str, ...] = ()
+    asin: str | None = None
+    isbn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BindPlan:
+    """One book to bind: sources in listening order with the chapter title of each."""
+
+    sources: tuple[AudioInfo, ...]
+    chapter_titles: tuple[str, ...]
+    tags: BookTags
+    cover: Path | None
+    passthrough: bool  # a single M4B: the file itself is the book, not a byte of it changes
+    bitrate_kbps: int | None = None  # None: chosen from the sources
+
+    @property
+    def total_secs(self) -> float:
+        return sum(s.duration_secs for s in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class BindProgress:
+    """How far binding is. `phase` is decode | encode | verify."""
+
+    phase: str
+    chapter_idx: int
+    chapter_count: int
+    chapter_title: str
+    done_secs: float
+    total_secs: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoundBook:
+    """The finished file, read back and fully decoded."""
+
+    path: Path
+    duration_secs: float  # of the decoded audio
+    chapters: tuple[Chapter, ...]
+    size_bytes: int
+    codec: str
+    bitrate_kbps: int | None
+    passthrough: bool

@@ -1,0 +1,153 @@
+"""Reading a .torrent file that may be hostile, broken or not one at all.
+
+Only sound files pass: bencoded, version 1, with sane relative paths and a sane size. A site's error page, a path that
+climbs out of the download folder or a name that no file system takes ends in `BadTorrent` with a code and evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import bencode2
+
+from earmark.core.reasons import PermanentError, Reason
+from earmark.core.torrents import InfoHash, TorrentEntry, TorrentMeta
+
+MAX_TORRENT_BYTES = 20 * 1024 * 1024  # a .torrent of a 10 TiB release is smaller
+MAX_CONTENT_BYTES = 2 * 1024**4
+MAX_FILES = 50_000
+MAX_SEGMENT_BYTES = 255  # ext4, xfs, btrfs, zfs
+
+RESERVED_NAMES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
+)
+
+
+class BadTorrent(PermanentError):
+    """Bytes that must not be handed to a torrent client."""
+
+
+def read_torrent(data: bytes) -> TorrentMeta:
+    """The facts of a .torrent file. Raises `BadTorrent` for anything that is not a sound one."""
+    if len(data) > MAX_TORRENT_BYTES:
+        raise _bad(
+            "torrent_too_large",
+            f"The torrent file has {len(data)} bytes, more than any real one.",
+            size=len(data),
+        )
+    if not data.startswith(b"d"):
+        raise _bad("not_a_torrent", "What came back is not a torrent file.", starts_with=_printable(data[:40]))
+    try:
+        outer = bencode2.bdecode(data)
+    except (bencode2.BencodeDecodeError, RecursionError) as error:
+        raise _bad("torrent_malformed", f"The torrent file is damaged: {error}.") from error
+    info = outer.get(b"info") if isinstance(outer, dict) else None
+    if not isinstance(info, dict):
+        raise _bad("torrent_malformed", "The torrent file has no info dictionary.")
+    name = _text(info.get(b"name"), "name")
+    piece_length = info.get(b"piece length")
+    pieces = info.get(b"pieces")
+    if not isinstance(piece_length, int) or piece_length <= 0 or not isinstance(pieces, bytes) or len(pieces) % 20:
+        raise _bad(
+            "torrent_malformed",
+            "The torrent file has no valid piece hashes (version 1 torrents are supported).",
+        )
+    entries = _entries(info, name)
+    size = sum(e.size for e in entries)
+    if not 0 < size <= MAX_CONTENT_BYTES:
+        raise _bad("torrent_size_insane", f"The torrent claims {size} bytes of content.", size=size)
+    if -(-size // piece_length) != len(pieces) // 20:
+        raise _bad("torrent_malformed", "The number of piece hashes does not fit the size of the content.")
+    return TorrentMeta(
+        info_hash=InfoHash(hashlib.sha1(bencode2.bencode(info), usedforsecurity=False).hexdigest()),
+        name=name,
+        private=info.get(b"private") == 1,
+        piece_length=piece_length,
+        entries=entries,
+        trackers=_trackers(outer),
+    )
+
+
+def _entries(info: dict[bytes, object], name: str) -> tuple[TorrentEntry, ...]:
+    """Files with the torrent's name as first folder, as every client lays them out."""
+    _check_segment(name)
+    files = info.get(b"files")
+    if files is None:
+        return (TorrentEntry(name, _size(info.get(b"length"), name)),)
+    if not isinstance(files, list) or not 0 < len(files) <= MAX_FILES:
+        raise _bad("torrent_malformed", "The torrent file's list of files is empty or absurdly long.")
+    entries: list[TorrentEntry] = []
+    seen: set[str] = set()
+    for file in files:
+        parts = file.get(b"path") if isinstance(file, dict) else None
+        if not isinstance(parts, list) or not parts:
+            raise _bad("torrent_malformed", "A file in the torrent has no path.")
+        segments = [_text(part, "path") for part in parts]
+        for segment in segments:
+            _check_segment(segment)
+        path = "/".join([name, *segments])
+        if path.casefold() in seen:
+            raise _bad("torrent_path_twice", "Two files of the torrent have the same path.", path=path)
+        seen.add(path.casefold())
+        entries.append(TorrentEntry(path, _size(file.get(b"length"), path)))
+    return tuple(entries)
+
+
+def _check_segment(segment: str) -> None:
+    """One path segment that every file system takes and that stays where it is put."""
+    problem = None
+    if segment in {"", ".", ".."}:
+        problem = "it is empty or climbs out of its folder"
+    elif "/" in segment or "\\" in segment:
+        problem = "it contains a path separator"
+    elif re.search(r"[\x00-\x1f\x7f]", segment):
+        problem = "it contains control characters"
+    elif len(segment.encode()) > MAX_SEGMENT_BYTES:
+        problem = f"it is longer than {MAX_SEGMENT_BYTES} bytes"
+    elif segment.split(".", maxsplit=1)[0].strip().casefold() in RESERVED_NAMES:
+        problem = "it is a reserved device name"
+    elif re.match(r"^[A-Za-z]:", segment):
+        problem = "it looks like a drive letter"
+    if problem:
+        raise _bad(
+            "torrent_path_hostile",
+            f"A path in the torrent cannot be trusted: {problem}.",
+            segment=_printable(segment.encode()[:120]),
+        )
+
+
+def _size(value: object, path: str) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise _bad("torrent_malformed", "A file in the torrent has no valid size.", path=path)
+    return value
+
+
+def _text(value: object, field: str) -> str:
+    if not isinstance(value, bytes):
+        raise _bad("torrent_malformed", f"The torrent file's {field} is missing or not text.")
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _bad("torrent_malformed", f"The torrent file's {field} is not valid UTF-8.") from error
+
+
+def _trackers(outer: dict[bytes, object]) -> tuple[str, ...]:
+    urls: list[str] = []
+    announce = outer.get(b"announce")
+    if isinstance(announce, bytes):
+        urls.append(announce.decode("utf-8", "replace"))
+    tiers = outer.get(b"announce-list")
+    for tier in tiers if isinstance(tiers, list) else []:
+        for url in tier if isinstance(tier, list) else []:
+            if isinstance(url, bytes):
+                urls.append(url.decode("utf-8", "replace"))
+    return tuple(dict.fromkeys(urls))
+
+
+def _printable(data: bytes) -> str:
+    return data.decode("utf-8", "replace").encode("unicode_escape").decode("ascii")
+
+
+def _bad(code: str, message: str, **evidence: str | int) -> BadTorrent:
+    return BadTorrent(Reason(code, message, "Choose another release, or report this one to the site.", evidence))

@@ -1,0 +1,146 @@
+"""The contracts with the world. Each outside system stands behind one of these, and every adapter passes the same
+contract tests (`tests/contract`). Adapters raise `TransientError` or `PermanentError` subclasses, never bare ones."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook
+from earmark.core.decision import Decision
+from earmark.core.release import Account, Release
+from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentStatus
+from earmark.core.wish import Kind, Wish
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What to look for. `text` is free text; adapters clean it for their own wire. An empty text sends nothing."""
+
+    text: str
+    kind: Kind
+    limit: int = 100
+    language: str | None = None  # ISO 639-1: adapters may narrow by it, never must
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerHealth:
+    ok: bool
+    message: str
+    account: Account | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Magnet:
+    """An indexer that has no torrent file answers a fetch with this."""
+
+    uri: str
+
+
+class Indexer(Protocol):
+    """A place that knows releases."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def search(self, query: SearchQuery) -> Sequence[Release]:
+        """Releases for the query, at most `query.limit`. Never an empty list in place of an error."""
+        ...
+
+    async def fetch(self, release: Release) -> bytes | Magnet:
+        """The .torrent file of a release this indexer offered: bencoded bytes, checked to be one."""
+        ...
+
+    async def account(self) -> Account | None:
+        """The account behind the indexer, or None where there is no such thing."""
+        ...
+
+    async def test(self) -> IndexerHealth:
+        """Is the session alive and allowed to search? Never raises for an answer the site gave."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdentity:
+    """Who the tracker will see, and whether private torrents are safe with it."""
+
+    name: str  # embedded | qbittorrent | transmission
+    version: str
+    dht: bool
+    pex: bool
+    lsd: bool
+
+
+class TorrentClient(Protocol):
+    """A BitTorrent client, embedded or remote. All methods are idempotent; unknown hashes are no error."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def about(self) -> ClientIdentity: ...
+
+    async def add(self, torrent: bytes, save_path: Path, *, goal: SeedGoal | None = None) -> InfoHash:
+        """Add (or find already there) and start. Raises PermanentError for bytes that are no torrent."""
+        ...
+
+    async def add_magnet(self, uri: str, save_path: Path, *, goal: SeedGoal | None = None) -> InfoHash: ...
+
+    async def snapshot(self) -> Mapping[InfoHash, TorrentStatus]:
+        """Every torrent the client holds, in one call."""
+        ...
+
+    async def status(self, info_hash: InfoHash) -> TorrentStatus | None: ...
+
+    async def entries(self, info_hash: InfoHash) -> tuple[TorrentEntry, ...]:
+        """The files with sizes, paths relative to the torrent's save path. Empty while a magnet has no metadata."""
+        ...
+
+    async def pause(self, info_hash: InfoHash) -> None: ...
+
+    async def resume(self, info_hash: InfoHash) -> None: ...
+
+    async def recheck(self, info_hash: InfoHash) -> None: ...
+
+    async def reannounce(self, info_hash: InfoHash) -> None: ...
+
+    async def limit(self, info_hash: InfoHash, *, download_bps: int = 0, upload_bps: int = 0) -> None:
+        """Caps in bytes a second; 0 lifts the cap."""
+        ...
+
+    async def remove(self, info_hash: InfoHash, *, delete_files: bool = False) -> None: ...
+
+    async def close(self) -> None:
+        """Save what must survive and let go. Torrents keep their place for the next start."""
+        ...
+
+
+class AudioBinder(Protocol):
+    """Probes, binds and checks audio. Cancelling the awaiting task stops the work within a second."""
+
+    async def probe(self, path: Path) -> AudioInfo:
+        """Raises PermanentError for a file that is no audio."""
+        ...
+
+    async def extract_cover(self, path: Path, out: Path) -> bool:
+        """Write the embedded picture of `path` to `out` as it is; False when there is none."""
+        ...
+
+    async def bind(
+        self, plan: BindPlan, out: Path, workspace: Path, on_progress: Callable[[BindProgress], None]
+    ) -> BoundBook:
+        """Make the book at `out`, prove it by decoding it, and say what it is. `workspace` is ours to fill."""
+        ...
+
+
+class Matcher(Protocol):
+    """Judges releases against a wish. The deterministic one always stands; others may only add to it."""
+
+    async def judge(self, kind: Kind, wish: Wish, releases: Sequence[Release], *, vip_member: bool) -> Decision: ...
+
+
+ProgressSink = Callable[[BindProgress], None]
+Sleep = Callable[[float], Awaitable[None]]
