@@ -1,0 +1,59 @@
+"""The append-only history: what happened, numbered in the order in which it was committed.
+
+A reader that remembers the last number it saw can ask for everything since and miss nothing. Types in use:
+state_change, needs_approval, completed, failed, waiting, alert, note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, func, insert, select
+
+from earmark.core.ticket import TicketId
+from earmark.store.codec import JsonObject
+from earmark.store.database import Tx
+from earmark.store.tables import ticket_event
+
+c = ticket_event.c
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `seq` grows from event to event and is never used twice."""
+
+    seq: int
+    at: datetime
+    ticket_id: TicketId | None
+    type: str
+    payload: JsonObject
+
+
+async def append(tx: Tx, ticket_id: TicketId | None, type: str, payload: JsonObject, at: datetime) -> int:
+    """Add an event and return its number. Writers take turns (see `Database`), so numbers follow commits."""
+    row = {"at": at, "ticket_id": ticket_id, "type": type, "payload": payload}
+    result = await tx.connection.execute(insert(ticket_event).values(row).returning(c.seq))
+    return result.scalar_one()
+
+
+async def since(tx: Tx, seq: int, limit: int = 500) -> list[Event]:
+    """At most `limit` events after number `seq`, oldest first."""
+    statement = select(ticket_event).where(c.seq > seq).order_by(c.seq).limit(limit)
+    return _events((await tx.connection.execute(statement)).all())
+
+
+async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[Event]:
+    """The whole history of a ticket, oldest first."""
+    statement = select(ticket_event).where(c.ticket_id == ticket_id).order_by(c.seq)
+    return _events((await tx.connection.execute(statement)).all())
+
+
+async def last_seq(tx: Tx) -> int:
+    """The number of the newest event; 0 while nothing happened."""
+    return (await tx.connection.execute(select(func.max(c.seq)))).scalar_one() or 0
+
+
+def _events(rows: Sequence[Row[*tuple[object, ...]]]) -> list[Event]:
+    return [Event(*row) for row in rows]  # type: ignore[arg-type]
