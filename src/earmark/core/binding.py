@@ -28,6 +28,7 @@ class AudioInfo:
     tags: dict[str, str] = field(default_factory=dict)  # lower-case keys: title album artist track disc date …
     chapters: tuple[Chapter, ...] = ()
     has_cover: bool = False
+    duration_estimated: bool = False  # the container states no length; `duration_secs` is guessed from its bit rate
 
 
 @dataclass(frozen=True, slots=True)
