@@ -115,7 +115,7 @@ class Seeder:
     async def start(self) -> None:
         session = lt.session(self._settings())
         everybody = lt.ip_filter()
-        everybody.add_rule("0.0.0.0", "255.255.255.255", 1)  # noqa: S104 - peer class 1 (global), so that limits bind loopback peers too
+        everybody.add_rule("0.0.0.0", "255.255.255.255", 1)  # noqa: S104 - bit 0 is the global class: limits bind loopback peers too
         session.set_peer_class_filter(everybody)
         self._session = session
         async with asyncio.timeout(10):

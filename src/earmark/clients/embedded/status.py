@@ -1,0 +1,129 @@
+"""From what libtorrent says of a torrent to what Earmark says of it: states, reasons, goals. Pure functions."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import replace
+
+import libtorrent as lt
+
+from earmark.clients.redact import host_of, redact
+from earmark.core.reasons import Reason
+from earmark.core.torrents import InfoHash, SeedGoal, TorrentState, TorrentStatus
+
+_Lt = lt.torrent_status
+
+_STATES: Mapping[int, TorrentState] = {
+    _Lt.checking_files: TorrentState.CHECKING,
+    _Lt.downloading_metadata: TorrentState.DOWNLOADING,
+    _Lt.downloading: TorrentState.DOWNLOADING,
+    _Lt.finished: TorrentState.SEEDING,
+    _Lt.seeding: TorrentState.SEEDING,
+    _Lt.checking_resume_data: TorrentState.QUEUED,
+}
+
+_DISK_ERRORS: Mapping[int, tuple[str, str, str]] = {
+    errno.ENOSPC: ("disk_full", "The disk is full", "Free some space, then resume the torrent."),
+    errno.EDQUOT: ("disk_full", "The disk quota is used up", "Free some space, then resume the torrent."),
+    errno.ENOENT: ("files_missing", "Files are missing", "Put them back and resume, or recheck to fetch them again."),
+    errno.EACCES: ("disk_denied", "Access to the files is denied", "Give Earmark the right to write there and resume."),
+    errno.EPERM: ("disk_denied", "Access to the files is denied", "Give Earmark the right to write there and resume."),
+    errno.EROFS: ("disk_denied", "The disk is read-only", "Make the disk writable and resume the torrent."),
+}
+
+
+def state_of(
+    status: lt.torrent_status, *, fault: Reason | None, paused: bool, finished: bool, heard: bool
+) -> TorrentState:
+    """`heard`: a tracker or a peer has answered since the torrent was added; until then it is QUEUED."""
+    state = _STATES.get(status.state, TorrentState.QUEUED)
+    if fault is not None:
+        return TorrentState.ERROR
+    if state is TorrentState.CHECKING:
+        return state
+    if finished:
+        return TorrentState.FINISHED
+    if paused:
+        return TorrentState.PAUSED
+    if state is TorrentState.DOWNLOADING and not heard and not status.num_peers and not status.total_wanted_done:
+        return TorrentState.QUEUED
+    return state
+
+
+def to_status(
+    info_hash: InfoHash, status: lt.torrent_status, state: TorrentState, *, private: bool, error: Reason | None
+) -> TorrentStatus:
+    wanted, done = status.total_wanted, status.total_wanted_done
+    rate = status.download_payload_rate
+    downloading = state is TorrentState.DOWNLOADING
+    return TorrentStatus(
+        info_hash=info_hash,
+        name=status.name,
+        state=state,
+        progress=done / wanted if wanted else 0.0,
+        download_rate=rate,
+        upload_rate=status.upload_payload_rate,
+        peers=status.num_peers,
+        seeds=status.num_seeds,
+        eta_secs=-(-(wanted - done) // rate) if downloading and rate and wanted else None,
+        total_bytes=wanted,
+        downloaded_bytes=status.all_time_download,
+        uploaded_bytes=status.all_time_upload,
+        seeding_secs=int(status.seeding_duration.total_seconds()),
+        save_path=status.save_path,
+        private=private,
+        error=error,
+    )
+
+
+def removed(last: TorrentStatus) -> TorrentStatus:
+    """What is left to say of a torrent that was removed."""
+    return replace(
+        last, state=TorrentState.REMOVED, download_rate=0, upload_rate=0, peers=0, seeds=0, eta_secs=None, error=None
+    )
+
+
+def goal_met(goal: SeedGoal | None, *, ratio: float, seeding_secs: int, private: bool, private_floor_secs: int) -> bool:
+    """Ratio or seconds, whichever comes first; but nothing ends the seeding of a private torrent before the floor."""
+    if goal is None or (private and seeding_secs < private_floor_secs):
+        return False
+    by_ratio = goal.ratio is not None and ratio >= goal.ratio
+    by_time = goal.seconds is not None and seeding_secs >= goal.seconds
+    return by_ratio or by_time
+
+
+def disk_reason(name: str, error: int, text: str, file: str) -> Reason:
+    """Why a file operation of a torrent failed. `error` is the errno, `text` libtorrent's words for it."""
+    code, what, action = _DISK_ERRORS.get(
+        error, ("torrent_error", "The torrent client met an error", "Look at the disk, then resume the torrent.")
+    )
+    return Reason(code, f"{what}: {name} is stopped.", action, {"file": file, "error": text, "errno": error})
+
+
+def missing_files(name: str, files: list[str]) -> Reason:
+    code, _, action = _DISK_ERRORS[errno.ENOENT]
+    return Reason(
+        code,
+        f"{len(files)} files of {name} are gone or have changed size: it does not seed.",
+        action,
+        {"files": [*files[:10]]},
+    )
+
+
+def tracker_reason(url: str, refusal: str, error: str) -> Reason:
+    """What a tracker has against us: `refusal` in its own words, or `error` when it could not be asked."""
+    host = host_of(url)
+    if refusal:
+        return Reason(
+            "tracker_refused",
+            f"The tracker {host} refuses this torrent: {redact(refusal, url)}",
+            "Check on the site that the account, the torrent and this client are accepted.",
+            {"tracker": host, "answer": redact(refusal, url)},
+        )
+    return Reason(
+        "tracker_unreachable",
+        f"The tracker {host} does not answer: {redact(error, url)}",
+        "Wait: it is asked again on its own. If it lasts, check the network and the site's status.",
+        {"tracker": host, "error": redact(error, url)},
+    )
