@@ -55,5 +55,11 @@ async def last_seq(tx: Tx) -> int:
     return (await tx.connection.execute(select(func.max(c.seq)))).scalar_one() or 0
 
 
+async def count_by_type(tx: Tx, since_time: datetime) -> dict[str, int]:
+    """How many events of each type happened since then."""
+    statement = select(c.type, func.count()).where(c.at >= since_time).group_by(c.type)
+    return {kind: number for kind, number in (await tx.connection.execute(statement)).all()}
+
+
 def _events(rows: Sequence[Row[*tuple[object, ...]]]) -> list[Event]:
     return [Event(*row) for row in rows]  # type: ignore[arg-type]

@@ -90,8 +90,8 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
         "created_at": new.created_at,
         "updated_at": new.updated_at,
     }
-    result = await tx.connection.execute(insert(tx, ticket).values(values).on_conflict_do_nothing())
-    if result.rowcount == 0:
+    filed = await tx.connection.execute(insert(tx, ticket).values(values).on_conflict_do_nothing().returning(c.id))
+    if filed.scalar_one_or_none() is None:
         raise TicketExists.of(
             "ticket_exists",
             f"The ticket {new.id} was filed before.",
@@ -104,6 +104,14 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
 async def get(tx: Tx, id: TicketId) -> Ticket | None:
     row = (await tx.connection.execute(_rows().where(c.id == id))).one_or_none()
     return None if row is None else _ticket(row)
+
+
+async def require(tx: Tx, id: TicketId) -> Ticket:
+    """The ticket. Raises `UnknownTicket` when there is none."""
+    found = await get(tx, id)
+    if found is None:
+        raise _unknown(id)
+    return found
 
 
 async def page(
@@ -131,6 +139,13 @@ async def counts(tx: Tx) -> dict[TicketState, int]:
     """How many tickets are in each state; every state has its number, 0 included."""
     found = await tx.connection.execute(select(c.state, func.count()).group_by(c.state))
     return dict.fromkeys(TicketState, 0) | {TicketState(state): number for state, number in found}
+
+
+async def average_completion_secs(tx: Tx, last: int = 50) -> float | None:
+    """Mean seconds from filing to shelf of the tickets that were completed last; None while there is none."""
+    statement = select(c.created_at, c.updated_at).where(c.state == TicketState.COMPLETED)
+    rows = (await tx.connection.execute(statement.order_by(c.created_at.desc()).limit(last))).all()
+    return sum((ended - filed).total_seconds() for filed, ended in rows) / len(rows) if rows else None
 
 
 async def in_states(tx: Tx, states: Iterable[TicketState]) -> list[Ticket]:
@@ -299,15 +314,16 @@ async def _locked(tx: Tx, id: TicketId) -> Ticket:
     # FOR UPDATE holds the row against writers that are not ours; SQLite leaves the words out.
     row = (await tx.connection.execute(_rows().where(c.id == id).with_for_update())).one_or_none()
     if row is None:
-        raise UnknownTicket(
-            Reason(
-                "unknown_ticket",
-                f"There is no ticket {id}.",
-                "Look the id up in the list of tickets.",
-                {"ticket_id": id},
-            )
-        )
+        raise _unknown(id)
     return _ticket(row)
+
+
+def _unknown(id: TicketId) -> UnknownTicket:
+    return UnknownTicket(
+        Reason(
+            "unknown_ticket", f"There is no ticket {id}.", "Look the id up in the list of tickets.", {"ticket_id": id}
+        )
+    )
 
 
 async def _change(tx: Tx, id: TicketId, **values: object) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, case, func, select, update
 
 from earmark.core.reasons import Reason
 from earmark.core.ticket import TicketId
@@ -50,6 +50,14 @@ class TorrentRecord:
     removed_at: datetime | None = None
     last_seen_at: datetime | None = None
     error: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Bytes downloaded, and torrents that are seeding now."""
+
+    downloaded_bytes: int
+    seeding: int
 
 
 async def record(tx: Tx, new: TorrentRecord) -> None:
@@ -111,6 +119,14 @@ async def live(tx: Tx, client: str) -> list[TorrentRecord]:
         select(torrent).where(c.client == client, c.removed_at.is_(None)).order_by(c.added_at)
     )
     return [_record(row) for row in rows]
+
+
+async def totals(tx: Tx, client: str) -> Totals:
+    """Sums over everything this client ever held for us."""
+    seeding = case((c.state == TorrentState.SEEDING, 1), else_=0)
+    statement = select(func.coalesce(func.sum(c.downloaded), 0), func.coalesce(func.sum(seeding), 0))
+    downloaded, alive = (await tx.connection.execute(statement.where(c.client == client))).one()
+    return Totals(int(downloaded), int(alive))
 
 
 async def removed(tx: Tx, info_hash: InfoHash, at: datetime) -> None:
