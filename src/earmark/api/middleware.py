@@ -1,0 +1,122 @@
+"""Around every request: an id, the time it took, headers every answer carries, and an answer even when we broke. Also keeps
+keys out of the server's own log lines."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import traceback
+import uuid
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from earmark import __version__
+from earmark.api.metrics import Metrics
+from earmark.api.problems import unexpected
+
+log = structlog.get_logger("earmark.api")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KEY_IN_QUERY = re.compile(r"(?i)\b((?:api_?key|token)=)[^&\s\"']+")
+
+MAX_BODY_BYTES = 1024 * 1024
+
+HEADERS = {
+    "X-Application-Version": __version__,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""Set where the answer did not choose its own."""
+
+
+class Frame:
+    """The outermost layer."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        began = time.perf_counter()
+        status = 0
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, _bounded(scope, receive), framed)
+            except Exception:
+                log.error("request_broke", method=scope["method"], path=scope["path"], exception=traceback.format_exc())
+                if status:
+                    raise  # the answer had begun: the server can only cut it off
+                await unexpected(request_id)(scope, receive, framed)
+            finally:
+                self._note(scope, status or 500, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """The path without its query: keys may travel there."""
+        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        self._metrics.request_took(scope["method"], route, status, seconds)
+        log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """`receive` that refuses a body beyond `MAX_BODY_BYTES`, announced or not."""
+    announced = Headers(scope=scope).get("content-length", "")
+    read = int(announced) if announced.isdigit() else 0
+    if read <= MAX_BODY_BYTES:
+        read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        if read <= MAX_BODY_BYTES:
+            message = await receive()
+            read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return bounded
+
+
+class WithoutKeys(logging.Filter):
+    """Masks `apikey=` and `token=` in what the server logs about addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_masked(arg) for arg in record.args)
+        record.msg = _masked(record.msg)
+        return True
+
+
+def _masked(part: object) -> object:
+    return _KEY_IN_QUERY.sub(r"\1***", part) if isinstance(part, str) else part
+
+
+def keep_keys_out_of_logs() -> None:
+    """Safe to call more than once."""
+    for name in ("uvicorn.access", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, WithoutKeys) for known in logger.filters):
+            logger.addFilter(WithoutKeys())
