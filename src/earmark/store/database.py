@@ -81,7 +81,7 @@ class Database:
             async with self._reader.begin() as connection:
                 yield Tx(connection, self.dialect, writable=False)
         except SQLAlchemyError as error:
-            self._raise(error)
+            self._raise(error, writing=False)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -97,7 +97,7 @@ class Database:
                         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITE_LOCK})
                     yield Tx(connection, self.dialect, writable=True)
             except SQLAlchemyError as error:
-                self._raise(error)
+                self._raise(error, writing=True)
             finally:
                 self._holder = None
 
@@ -107,8 +107,8 @@ class Database:
             await self._reader.dispose()
             await self._writer.dispose()
 
-    def _raise(self, error: SQLAlchemyError) -> NoReturn:
-        fault = translate(error, self.dialect)
+    def _raise(self, error: SQLAlchemyError, *, writing: bool) -> NoReturn:
+        fault = translate(error, self.dialect, writing=writing)
         if fault is None:
             raise error
         raise fault from error

@@ -28,7 +28,7 @@ class DecisionRecord:
     queries: tuple[str, ...]
 
 
-async def record(  # noqa: PLR0917 - the order of the interface
+async def record(
     tx: Tx, ticket_id: TicketId, made: Decision, wish: JsonObject, queries: list[str], at: datetime
 ) -> int:
     """Keep a decision for ever. Returns its number."""

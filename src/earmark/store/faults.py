@@ -20,8 +20,8 @@ class DatabaseDamaged(PermanentError):
     """The database file is broken, is not ours, or cannot be written."""
 
 
-def translate(error: Exception, dialect: str) -> EarmarkError | None:
-    """The house's error for a driver's one, or None for a bug of ours."""
+def translate(error: Exception, dialect: str, *, writing: bool = True) -> EarmarkError | None:
+    """The house's error for a driver's one, or None for a bug of ours, such as a write where only reading is meant."""
     if isinstance(error, TimeoutError):
         return _busy(dialect)
     if not isinstance(error, DBAPIError):
@@ -29,7 +29,7 @@ def translate(error: Exception, dialect: str) -> EarmarkError | None:
     if dialect == POSTGRESQL:
         gone = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
         return _postgres_away(error) if gone else None
-    return _sqlite_fault(str(error.orig))
+    return _sqlite_fault(str(error.orig), writing)
 
 
 def _busy(dialect: str) -> EarmarkError:
@@ -49,7 +49,7 @@ def _postgres_away(error: DBAPIError) -> EarmarkError:
     )
 
 
-def _sqlite_fault(text: str) -> EarmarkError | None:
+def _sqlite_fault(text: str, writing: bool) -> EarmarkError | None:
     low = text.lower()
     if "locked" in low or "busy" in low:
         return _busy("sqlite")
@@ -67,7 +67,7 @@ def _sqlite_fault(text: str) -> EarmarkError | None:
         )
     if "malformed" in low or "not a database" in low:
         return damaged(text)
-    if "readonly" in low:
+    if "readonly" in low and writing:
         return DatabaseDamaged.of(
             "database_read_only",
             "The database file cannot be written.",

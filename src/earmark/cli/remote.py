@@ -1,0 +1,115 @@
+"""The running service, as the command line talks to it: over its own REST interface, with the key found where the service
+keeps it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx2
+
+from earmark import USER_AGENT
+from earmark.cli.failures import FAILED, FORBIDDEN, UNREACHABLE, USAGE, CommandFailed
+from earmark.settings_sources import Loaded
+
+SERVICE_FILE = "service.json"
+Json: TypeAlias = dict[str, Any]  # what the interface answers; the commands read a few fields of it
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where the service is and with which key it is asked."""
+
+    url: str
+    token: str
+
+
+def find_service(loaded: Loaded, environ: Mapping[str, str] = os.environ) -> Service:
+    """EARMARK_URL and EARMARK_TOKEN win; else what the running service wrote into the data directory; else the settings."""
+    server = loaded.settings.server
+    url = environ.get("EARMARK_URL") or _running(loaded.data_dir)
+    url = url or f"http://{_reachable(server.host)}:{server.port}{server.url_base}"
+    token = environ.get("EARMARK_TOKEN") or (server.auth_token.get_secret_value() if server.auth_token else "")
+    return Service(url.rstrip("/"), token or _kept_token(loaded.data_dir))
+
+
+def note_service(data_dir: Path, url: str) -> Path:
+    """Let the command line find us, whatever port we got."""
+    path = data_dir / SERVICE_FILE
+    path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    return path
+
+
+class Remote:
+    """A small client of the REST interface. Every answer that is no success becomes a `CommandFailed` with its next step."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        headers = {"X-Api-Key": service.token, "User-Agent": USER_AGENT}
+        self._http = httpx2.Client(base_url=f"{service.url}/api/v1", headers=headers, timeout=30.0)
+
+    @property
+    def url(self) -> str:
+        return self._service.url
+
+    def get(self, path: str, **query: object) -> Json:
+        return self._call("GET", path, params={k: str(v) for k, v in query.items() if v is not None})
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
+        return self._call("POST", path, json=dict(body or {}))
+
+    def put(self, path: str, body: Mapping[str, object]) -> Json:
+        return self._call("PUT", path, json=dict(body))
+
+    def delete(self, path: str) -> Json:
+        return self._call("DELETE", path)
+
+    def _call(self, method: str, path: str, **options: Any) -> Json:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise CommandFailed(
+                f"No Earmark answers at {self._service.url} ({error}).",
+                "Start it with `earmark serve`, or name it with EARMARK_URL.",
+                UNREACHABLE,
+            ) from error
+        if response.is_success:
+            answer: Json = response.json()
+            return answer
+        raise _refused(response)
+
+
+def _refused(response: httpx2.Response) -> CommandFailed:
+    try:
+        problem: Json = response.json()
+    except ValueError:
+        problem = {}
+    if response.status_code == 401:
+        return CommandFailed("The service does not know this key.", "Set EARMARK_TOKEN to its key.", FORBIDDEN)
+    message = str(problem.get("detail") or f"The service answered {response.status_code}.")
+    for fault in problem.get("errors") or []:
+        message += f"\n  {fault.get('field')}: {fault.get('message')}"
+    code = {403: FORBIDDEN, 400: USAGE}.get(response.status_code, FAILED)
+    return CommandFailed(message, str(problem.get("action") or ""), code)
+
+
+def _running(data_dir: Path) -> str | None:
+    try:
+        return str(json.loads((data_dir / SERVICE_FILE).read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _kept_token(data_dir: Path) -> str:
+    try:
+        return (data_dir / "auth_token").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - any address includes this machine

@@ -1,0 +1,97 @@
+"""`earmark serve` and `earmark sandbox`: the processes that stay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from earmark.api.app import create_app
+from earmark.cli.failures import CommandFailed
+from earmark.cli.logs import set_up_logs
+from earmark.cli.remote import note_service
+from earmark.core.reasons import EarmarkError
+from earmark.pipeline.house import House
+from earmark.pipeline.service import open_house
+from earmark.settings import ServerSettings
+from earmark.settings_sources import Loaded, check_paths, load_settings
+from earmark.web import create_web
+
+GRACE_SECS = 3
+
+
+def serve(loaded: Loaded) -> None:
+    """Run until SIGINT or SIGTERM. Raises before anything is touched when the settings cannot be used."""
+    set_up_logs(loaded.settings.logging)
+    check_paths(loaded)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(loaded))
+
+
+async def _serve(loaded: Loaded) -> None:
+    listener = _listen(loaded.settings.server)
+    async with open_house(
+        loaded.settings, loaded.data_dir, config_file=loaded.config_file, reload_server=_reload(loaded)
+    ) as house:
+        host, port = listener.getsockname()[:2]
+        url = f"http://{host}:{port}{loaded.settings.server.url_base}"
+        noted = note_service(loaded.data_dir, url)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(house),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_SECS,
+                server_header=False,
+            )
+        )
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            noted.unlink(missing_ok=True)
+
+
+def build_app(house: House):  # type: ignore[no-untyped-def]
+    """The faces over one house."""
+    return create_app(house, web=create_web(house))
+
+
+def _listen(server: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((server.host, server.port))
+    except OSError as error:
+        listener.close()
+        raise CommandFailed(
+            f"Cannot listen on {server.host} port {server.port}: {error.strerror}.",
+            "Free the port, or choose another with [server] port (or EARMARK_SERVER__PORT).",
+        ) from error
+    return listener
+
+
+def _reload(loaded: Loaded) -> Callable[[], ServerSettings | None]:
+    """Read the server section anew, for keys that change while the service runs."""
+
+    def reload() -> ServerSettings | None:
+        import os
+
+        try:
+            fresh = load_settings(config=loaded.config_file, data_dir=loaded.data_dir, environ=os.environ)
+        except EarmarkError:
+            return None
+        return fresh.settings.server
+
+    return reload
+
+
+def sandbox(directory: Path, port: int, state_dir: Path | None) -> None:
+    from earmark.sandbox.main import run
+
+    run(directory, port=port, state_dir=state_dir)

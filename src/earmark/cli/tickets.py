@@ -1,0 +1,158 @@
+"""The commands about tickets: file, list, show, decide, end, explain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from rich.markup import escape
+
+from earmark.cli.failures import FAILED, UNDECIDED, USAGE, CommandFailed
+from earmark.cli.following import follow
+from earmark.cli.remote import Json, Remote
+from earmark.cli.rendering import (
+    ago,
+    candidate_table,
+    components_line,
+    console,
+    headline,
+    size,
+    span,
+    state_text,
+    ticket_table,
+)
+
+
+def add(remote: Remote, search: Mapping[str, object], *, priority: int, watch: bool, as_json: bool) -> int:
+    wish = {key: value for key, value in search.items() if value is not None}
+    filed = remote.post("/ticket", {"kind": "audiobook", "search": wish, "priority": priority})
+    if watch:
+        return show(remote, filed["ticket_id"], watch=True, as_json=as_json)
+    if as_json:
+        _print(filed)
+    else:
+        console.print(
+            f"Filed as [bold]{filed['ticket_id']}[/]. Follow it with: earmark show {filed['ticket_id'][:8]} --watch"
+        )
+    return 0
+
+
+def listing(
+    remote: Remote, states: list[str] | None, text: str | None, *, limit: int, offset: int, as_json: bool
+) -> None:
+    page = remote.get("/tickets", state=",".join(states) if states else None, q=text, limit=limit, offset=offset)
+    if as_json:
+        _print(page)
+    else:
+        console.print(ticket_table(page["items"], page["total"]))
+
+
+def show(remote: Remote, ticket_id: str, *, watch: bool, as_json: bool) -> int:
+    """Exit code: 0 fine, 1 it failed, 3 it waits for a person (only when watching)."""
+    whole = full_id(remote, ticket_id)
+    ticket = follow(remote, whole, console) if watch and not as_json else _settled(remote, whole, watch=watch)
+    if as_json:
+        _print(ticket)
+    else:
+        _print_ticket(ticket)
+    if not watch:
+        return 0
+    return {"FAILED": FAILED, "REJECTED": FAILED, "CANCELLED": FAILED, "NEEDS_APPROVAL": UNDECIDED}.get(
+        ticket["state"], 0
+    )
+
+
+def act(remote: Remote, ticket_id: str, verb: str, body: Mapping[str, object], *, as_json: bool) -> None:
+    answer = remote.post(f"/ticket/{full_id(remote, ticket_id)}/{verb}", body)
+    _said(answer, as_json=as_json)
+
+
+def cancel(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
+    _said(remote.delete(f"/ticket/{full_id(remote, ticket_id)}"), as_json=as_json)
+
+
+def session(remote: Remote, mam_id: str) -> None:
+    answer = remote.put("/settings/mam-session", {"mam_id": mam_id})
+    console.print(escape(str(answer.get("message", "The session was taken."))))
+    if not answer.get("ok", True):
+        raise CommandFailed("The site did not accept the session.", "Copy the value anew from Preferences → Security.")
+
+
+def explain(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
+    answer = remote.get(f"/ticket/{full_id(remote, ticket_id)}/explain")
+    if as_json:
+        _print(answer)
+        return
+    decision = answer.get("decision", answer)
+    candidates: list[Json] = decision.get("candidates", [])
+    console.print(
+        f"[dim]policy[/] {escape(str(decision.get('policy_version', '')))}   "
+        f"[dim]confidence[/] {decision.get('confidence', 0):.2f} of {decision.get('threshold', 0):.2f} needed"
+    )
+    for reason in decision.get("reasons", []):
+        console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
+    console.print(candidate_table(candidates, limit=50))
+    for number, candidate in enumerate(candidates[:5]):
+        console.print(f"[dim]#{number}[/] ", components_line(candidate))
+        for component in candidate.get("components", []):
+            console.print(f"   [dim]{component['name']:>9}[/] {escape(str(component['text']))}")
+
+
+def full_id(remote: Remote, given: str) -> str:
+    """A whole ticket id from its first characters. Raises `CommandFailed` when they fit none or several."""
+    if len(given) >= 36:
+        return given
+    page = remote.get("/tickets", limit=500)
+    found = [t["ticket_id"] for t in page["items"] if t["ticket_id"].startswith(given)]
+    if len(found) == 1:
+        return str(found[0])
+    what = "No ticket starts" if not found else f"{len(found)} tickets start"
+    raise CommandFailed(f"{what} with “{given}”.", "Look the id up with: earmark tickets", USAGE)
+
+
+def _settled(remote: Remote, ticket_id: str, *, watch: bool) -> Json:
+    if not watch:
+        return remote.get(f"/ticket/{ticket_id}")
+    from rich.console import Console
+
+    return follow(remote, ticket_id, Console(quiet=True))
+
+
+def _said(answer: Json, *, as_json: bool) -> None:
+    if as_json:
+        _print(answer)
+    else:
+        console.print("Now", state_text(answer["state"]))
+
+
+def _print_ticket(ticket: Json) -> None:
+    console.print(
+        f"[bold]{escape(headline(ticket))}[/]  ", state_text(ticket["state"]), f" [dim]{ticket['ticket_id']}[/]"
+    )
+    console.print(f"[dim]filed {ago(ticket['created_at'])}, last change {ago(ticket['updated_at'])}[/]")
+    details = ticket["state_details"]
+    error = details.get("error")
+    if isinstance(error, dict):
+        console.print(f"[red]{escape(error['message'])}[/]\n[dim]→ {escape(error['action'])}[/]")
+    for reason in details.get("reasons", []) if ticket["state"] == "NEEDS_APPROVAL" else []:
+        console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
+    if ticket["state"] == "NEEDS_APPROVAL":
+        console.print(candidate_table(ticket.get("candidates") or []))
+        console.print("[dim]→ earmark approve ID --candidate N, earmark reject ID, or earmark search ID “words”[/]")
+    torrent = ticket.get("torrent")
+    if torrent:
+        console.print(
+            f"[dim]torrent[/] {escape(torrent['name'])}  {size(torrent['size_bytes'])}  {str(torrent['state']).lower()}"
+            f"  ratio {torrent.get('ratio') or 0:.2f}  seeded {span(torrent.get('seeding_secs'))}"
+        )
+    if ticket["state"] == "COMPLETED":
+        stats = details["stats"]
+        console.print(f"[green]{escape(str(ticket.get('library_path')))}[/]")
+        console.print(
+            f"[dim]downloaded {size(stats['total_download_bytes'])} in {stats['download_duration_secs']:.1f} s, "
+            f"bound in {stats['conversion_duration_secs']:.1f} s, {size(stats['final_size_bytes'])} on the shelf[/]"
+        )
+
+
+def _print(document: Json) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -1,0 +1,164 @@
+"""Act 1: search, score, decide, admit, grab, hand to the client. Reads as its own description; every step looks at the
+ticket first and does nothing when a former life of the process already did it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from earmark.core.decision import Decision, ScoredCandidate
+from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
+from earmark.core.release import Release
+from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
+from earmark.core.ticket import Ticket, TicketId
+from earmark.core.wish import AlbumWish, Kind, Wish
+from earmark.pipeline.grab import admit_and_fetch, hand_to_client
+from earmark.pipeline.house import House, log
+from earmark.pipeline.matching import unsupported_kind
+from earmark.pipeline.step import GO, STOP, Outcome, Step
+from earmark.ports import Indexer, SearchQuery
+from earmark.store import Severity, alerts, candidates, decisions, events, tickets
+from earmark.store.codec import as_json
+
+S = TicketState
+
+
+async def acquire(step: Step, ticket_id: TicketId) -> None:
+    """From a wish to a torrent in the client, or to a state that says what is waited for."""
+    if await step(search_everywhere, ticket_id) == STOP:
+        return
+    if await step(score_and_decide, ticket_id) == STOP:
+        return
+    if await step(admit_and_fetch, ticket_id) == STOP:
+        return
+    await step(hand_to_client, ticket_id)
+
+
+# --- search -------------------------------------------------------------------------------------------------------------
+
+
+async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
+    """Ask every indexer at once; keep what they offer with the ticket."""
+    ticket = await _begin_search(house, ticket_id)
+    if ticket.state is not S.SEARCHING:
+        return GO
+    if ticket.request.kind is not Kind.AUDIOBOOK:
+        raise unsupported_kind(ticket.request.kind)
+    if not house.indexers:
+        raise PermanentError(
+            Reason(
+                "no_indexer",
+                "There is no place to search: no tracker is set up.",
+                "Set `mam_id` in the [mam] section (or `url` in [jackett]) and restart, then retry the ticket.",
+            )
+        )
+    own_words = ticket.payload.query if isinstance(ticket.payload, Searching) else None
+    found: list[Release] = []
+    for text in queries(ticket.request.wish, own_words):
+        found = await _search_all(house, ticket, text)
+        if found:
+            break
+    offers = [ScoredCandidate(release=r, score=0.0, components=()) for r in _distinct(found)]
+    async with house.write() as tx:
+        await candidates.replace(tx, ticket_id, offers)
+        await tickets.move(tx, ticket_id, Matching(house.now(), len(offers)), at=house.now(), actor="earmark")
+    return GO
+
+
+def queries(wish: Wish, own_words: str | None) -> list[str]:
+    """What to ask for, most telling first; the next is asked only when the former found nothing."""
+    if own_words:
+        return [own_words]
+    if isinstance(wish, AlbumWish):
+        return [f"{wish.artist} {wish.album}", wish.album]
+    head = wish.title.split(":")[0]
+    author = wish.authors[0] if wish.authors else ""
+    return list(dict.fromkeys(q.strip() for q in (f"{wish.title} {author}", f"{head} {author}", head) if q.strip()))
+
+
+async def _begin_search(house: House, ticket_id: TicketId) -> Ticket:
+    async with house.write() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        if isinstance(ticket.payload, Pending):
+            searching = Searching(house.now(), ticket.payload.query)
+            ticket = (await tickets.move(tx, ticket_id, searching, at=house.now(), actor="earmark")).ticket
+    return ticket
+
+
+async def _search_all(house: House, ticket: Ticket, text: str) -> list[Release]:
+    """Releases from all indexers. One that fails is told about; when all fail the error is the ticket's."""
+    query = SearchQuery(text=text, kind=ticket.request.kind)
+    answers = await asyncio.gather(*(_search_one(i, query) for i in house.indexers.values()))
+    errors = [a for a in answers if isinstance(a, EarmarkError)]
+    async with house.write() as tx:
+        for indexer, answer in zip(house.indexers.values(), answers, strict=True):
+            key = f"indexer:{indexer.name}"
+            if isinstance(answer, EarmarkError):
+                await alerts.raise_(tx, key, Severity.ERROR, answer.reason, house.now())
+            else:
+                await alerts.clear(tx, key, house.now())
+        heard: dict[str, JsonValue] = {
+            i.name: answer.reason.code if isinstance(answer, EarmarkError) else len(answer)
+            for i, answer in zip(house.indexers.values(), answers, strict=True)
+        }
+        await events.append(tx, ticket.id, "note", {"what": "searched", "query": text, "answers": heard}, house.now())
+    if len(errors) == len(answers):
+        raise next((e for e in errors if e.transient), errors[0])
+    return [release for answer in answers if not isinstance(answer, EarmarkError) for release in answer]
+
+
+async def _search_one(indexer: Indexer, query: SearchQuery) -> Sequence[Release] | EarmarkError:
+    try:
+        return await indexer.search(query)
+    except EarmarkError as error:
+        log.warning("search_failed", indexer=indexer.name, code=error.reason.code)
+        return error
+
+
+def _distinct(found: list[Release]) -> list[Release]:
+    """One entry a release: the first of those with the same guid or info-hash."""
+    seen: set[str] = set()
+    kept: list[Release] = []
+    for release in found:
+        keys = {release.guid, *([release.info_hash] if release.info_hash else [])}
+        if not keys & seen:
+            kept.append(release)
+        seen |= keys
+    return kept
+
+
+# --- decide -------------------------------------------------------------------------------------------------------------
+
+
+async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
+    """Judge the candidates; approve the best or ask a person. The whole judgement is kept as a decision record."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        offers = await candidates.of_ticket(tx, ticket_id)
+    if ticket.state is not S.MATCHING:
+        return GO
+    account = await house.fresh_account()
+    request = ticket.request
+    decision = await house.matcher.judge(
+        request.kind, request.wish, [o.release for o in offers], vip_member=bool(account and account.vip_member)
+    )
+    payload = _verdict(house, decision)
+    async with house.write() as tx:
+        await candidates.replace(tx, ticket_id, decision.candidates)
+        wish = as_json(type(request.wish), request.wish)
+        await decisions.record(tx, ticket_id, decision, wish, queries(request.wish, None), house.now())
+        await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark")
+    return STOP if decision.needs_a_human else GO
+
+
+def _verdict(house: House, decision: Decision) -> NeedsApproval | AutoApproved:
+    now = house.now()
+    if decision.needs_a_human or decision.chosen_idx is None:
+        return NeedsApproval(
+            waiting_since=now,
+            candidate_count=len(decision.candidates),
+            recommended_idx=decision.chosen_idx,
+            confidence=decision.confidence,
+            reasons=decision.reasons,
+        )
+    return AutoApproved(decision.chosen_idx, decision.confidence, now)

@@ -1,0 +1,40 @@
+"""After a cancellation: what was half done is taken back. Runs until the cancelled act has really let go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from earmark.core.states import TicketState
+from earmark.core.ticket import TicketId
+from earmark.library.placement import undo
+from earmark.pipeline.house import House, log
+from earmark.pipeline.step import STOP, Outcome, Step
+from earmark.pipeline.torrentbox import Box
+from earmark.pipeline.workspaces import clear_workspace
+from earmark.store import tickets, torrents
+
+
+async def clear(step: Step, ticket_id: TicketId) -> None:
+    """Take back a cancelled ticket's traces: shelf, workspace, and a torrent that never finished."""
+    await step(take_back, ticket_id)
+
+
+async def take_back(house: House, ticket_id: TicketId) -> Outcome:
+    """A finished torrent owes its seeding and stays; an unfinished one goes, with its part of the files."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        held = await torrents.of_ticket(tx, ticket_id)
+    if ticket.state is not TicketState.CANCELLED:
+        return STOP
+    while house.busy[ticket_id] > 1:  # one is this step itself; the cancelled one is still letting go
+        await asyncio.sleep(0.05)
+    await undo(house.db, ticket_id)
+    await asyncio.to_thread(clear_workspace, house, ticket_id)
+    house.progress.pop(ticket_id, None)
+    for record in held:
+        status = await house.client.status(record.info_hash)
+        if status is not None and not status.complete and record.completed_at is None:
+            await house.client.remove(record.info_hash, delete_files=True)
+            Box(house.torrent_dir).forget(record.info_hash)
+            log.info("unfinished_torrent_removed", ticket=ticket_id, info_hash=record.info_hash)
+    return STOP

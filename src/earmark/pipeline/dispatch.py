@@ -1,0 +1,136 @@
+"""Who is due? Waiting is a row with a state, never a running act: this loop finds the rows whose time has come, gives each
+to the engine as a new run, and tells the bus what the store has recorded since."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal, Protocol, TypeAlias
+
+from earmark.core.states import SEARCHABLE, Downloading, TicketState
+from earmark.core.ticket import Ticket, TicketId
+from earmark.pipeline.bus import Message
+from earmark.pipeline.grab import running_downloads
+from earmark.pipeline.house import House, log
+from earmark.store import Event, StaleRun, events, tickets
+
+S = TicketState
+
+Act: TypeAlias = Literal["acquire", "deliver", "clear"]
+
+IDLE_SECS = 0.5  # how stale a due row or an event of another process may get
+
+
+class Runner(Protocol):
+    """What the dispatcher needs of the engine."""
+
+    async def start_act(self, act: Act, ticket_id: TicketId, run: int, priority: int) -> None:
+        """Start a run under its own name: the same run started twice runs once."""
+        ...
+
+    async def is_live(self, ticket_id: TicketId, run: int) -> bool:
+        """Is this run queued or running?"""
+        ...
+
+
+async def keep_dispatching(house: House, runner: Runner, stop: asyncio.Event) -> None:
+    """Start what is due, at once when there is news, until told to stop."""
+    while not stop.is_set():
+        house.news.clear()
+        try:
+            await open_slots(house)
+            await start_due(house, runner)
+        except Exception:
+            log.exception("dispatcher_broke")
+        await _news_or(house.news, IDLE_SECS)
+
+
+async def start_due(house: House, runner: Runner) -> int:
+    """Give every due ticket to the engine. Returns how many."""
+    async with house.db.read() as tx:
+        due = await tickets.due(tx, house.now())
+    for ticket in due:
+        act = act_for(ticket)
+        if act is None:
+            async with house.write() as tx:
+                await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=None, at=house.now())
+            continue
+        try:
+            async with house.write() as tx:
+                run = await tickets.begin_run(tx, ticket.id, ticket.run, house.now())
+        except StaleRun:
+            continue  # another worker was faster
+        # A crash right here leaves a run without an engine's record: `wake_the_stranded` finds it at the next start.
+        await _start(house, runner, act, ticket, run)
+    return len(due)
+
+
+async def _start(house: House, runner: Runner, act: Act, ticket: Ticket, run: int) -> None:
+    try:
+        await runner.start_act(act, ticket.id, run, ticket.request.priority)
+    except Exception:
+        async with house.write() as tx:
+            await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+        raise
+
+
+def act_for(ticket: Ticket) -> Act | None:
+    """Which act moves a ticket on from where it is."""
+    state = ticket.state
+    if state is S.CANCELLED:
+        return "clear"
+    if state in {S.CONVERTING, S.PLACING} or (isinstance(ticket.payload, Downloading) and ticket.payload.finished_at):
+        return "deliver"
+    if state is S.DOWNLOADING or (state in SEARCHABLE and state not in {S.FAILED, S.NEEDS_APPROVAL}):
+        return "acquire"
+    return None
+
+
+async def open_slots(house: House) -> None:
+    """Wake as many tickets that wait for a download slot as there are free ones, highest priority first."""
+    async with house.db.read() as tx:
+        approved = await tickets.in_states(tx, {S.AUTO_APPROVED, S.APPROVED})
+        waiting = [t for t in approved if t.wake_at is None and t.waiting and t.waiting.reason.code == "download_slots"]
+        if not waiting:
+            return
+        free = house.settings.processing.max_parallel_downloads - await running_downloads(tx)
+    waiting.sort(key=lambda t: (-t.request.priority, t.created_at))
+    for ticket in waiting[: max(free, 0)]:
+        async with house.write() as tx:
+            await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+
+
+async def wake_the_stranded(house: House, runner: Runner) -> None:
+    """After a start: whoever stands in a working state without a run of the engine is due again."""
+    working = {S.PENDING, S.SEARCHING, S.MATCHING, S.AUTO_APPROVED, S.APPROVED, S.DOWNLOADING, S.CONVERTING, S.PLACING}
+    async with house.db.read() as tx:
+        standing = [t for t in await tickets.in_states(tx, working) if t.wake_at is None]
+    for ticket in standing:
+        if not await runner.is_live(ticket.id, ticket.run):
+            async with house.write() as tx:
+                await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+
+
+async def cry_events(house: House, stop: asyncio.Event) -> None:
+    """Tell the bus of every recorded event, in order, whichever process recorded it."""
+    async with house.db.read() as tx:
+        seq = await events.last_seq(tx)
+    while not stop.is_set():
+        async with house.db.read() as tx:
+            fresh = await events.since(tx, seq)
+        for event in fresh:
+            seq = event.seq
+            house.bus.publish(as_message(event))
+        if not fresh:
+            await _news_or(house.recorded, IDLE_SECS)
+            house.recorded.clear()
+
+
+def as_message(event: Event) -> Message:
+    return Message(event.type, event.ticket_id, event.payload | {"at": event.at.isoformat()}, event.seq)
+
+
+async def _news_or(news: asyncio.Event, secs: float) -> None:
+    try:
+        await asyncio.wait_for(news.wait(), secs)
+    except TimeoutError:
+        return

@@ -1,0 +1,156 @@
+"""The end of act 1: may we, fetch the torrent file, take the slot, hand it to the client. A grab is keyed by info-hash: done
+twice it is done once."""
+
+from __future__ import annotations
+
+from earmark.core.admission import Offer, admit
+from earmark.core.decision import ScoredCandidate
+from earmark.core.reasons import PermanentError, Reason
+from earmark.core.release import Release
+from earmark.core.states import Approved, AutoApproved, Downloading, TicketState
+from earmark.core.ticket import Ticket, TicketId
+from earmark.core.torrentfile import read_torrent
+from earmark.core.torrents import InfoHash
+from earmark.pipeline.house import House
+from earmark.pipeline.settle import park
+from earmark.pipeline.step import GO, STOP, Outcome
+from earmark.pipeline.torrentbox import Box
+from earmark.ports import Magnet
+from earmark.store import TorrentRecord, Tx, candidates, tickets, torrents
+
+S = TicketState
+
+DISK_RECHECK_SECS = 300.0
+
+
+async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
+    """Ask whether the grab may happen now; if so fetch the torrent file and take the download slot."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        chosen = await _chosen(tx, ticket)
+        running = await running_downloads(tx)
+    if chosen is None:
+        return GO if ticket.state is S.DOWNLOADING else STOP
+    waiting = _may_we(house, chosen.release, running)
+    if waiting is not None:
+        await park(house, ticket_id, waiting, wake_after=DISK_RECHECK_SECS if waiting.code == "disk_full" else None)
+        return STOP
+    info_hash = await _fetch(house, chosen.release)
+    async with house.write() as tx:
+        waiting = _may_we(house, chosen.release, await running_downloads(tx))
+        if waiting is None:
+            await torrents.record(tx, _record(house, ticket, chosen.release, info_hash))
+            started = Downloading(torrent_hash=info_hash, started_at=house.now())
+            await tickets.move(tx, ticket_id, started, at=house.now(), actor="earmark")
+            return GO
+    await park(house, ticket_id, waiting, wake_after=None)  # somebody else took the last slot meanwhile
+    return STOP
+
+
+async def hand_to_client(house: House, ticket_id: TicketId) -> Outcome:
+    """Give the torrent to the client. The client knows it by its hash: a second time changes nothing."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+    if isinstance(ticket.payload, Downloading):
+        await give_to_client(house, InfoHash(ticket.payload.torrent_hash))
+    return STOP
+
+
+async def give_to_client(house: House, info_hash: InfoHash) -> None:
+    """Add what the box keeps under this hash, file or magnet. Raises PermanentError when the box has lost it."""
+    box = Box(house.torrent_dir)
+    torrent, magnet = box.kept(info_hash), box.kept_magnet(info_hash)
+    house.download_dir.mkdir(parents=True, exist_ok=True)
+    if torrent is not None:
+        await house.client.add(torrent, house.download_dir)
+    elif magnet is not None:
+        await house.client.add_magnet(magnet, house.download_dir)
+    else:
+        raise PermanentError(
+            Reason(
+                "torrent_file_lost",
+                "The torrent file that was fetched for this ticket is no longer in the data directory.",
+                "Search again: the release is fetched anew.",
+                {"info_hash": info_hash},
+            )
+        )
+    house.news.set()
+
+
+async def running_downloads(tx: Tx) -> int:
+    """Downloads that still lack bytes: each holds one of the slots."""
+    downloading = await tickets.in_states(tx, {S.DOWNLOADING})
+    return sum(isinstance(t.payload, Downloading) and t.payload.finished_at is None for t in downloading)
+
+
+async def _fetch(house: House, release: Release) -> InfoHash:
+    """The release's torrent in our box. What was fetched before for the same release is not fetched again."""
+    box = Box(house.torrent_dir)
+    async with house.db.read() as tx:
+        known = await torrents.by_guid(tx, release.guid)
+    if known is not None and (box.kept(known.info_hash) or box.kept_magnet(known.info_hash)):
+        return known.info_hash
+    indexer = house.indexers.get(release.indexer)
+    if indexer is None:
+        raise PermanentError(
+            Reason(
+                "indexer_gone",
+                f"The release was offered by “{release.indexer}”, which is no longer set up.",
+                "Set the indexer up again, or search again.",
+                {"indexer": release.indexer},
+            )
+        )
+    answer = await indexer.fetch(release)
+    if isinstance(answer, Magnet):
+        return box.keep_magnet(answer.uri)
+    info_hash = read_torrent(answer).info_hash
+    box.keep(info_hash, answer)
+    return info_hash
+
+
+def _record(house: House, ticket: Ticket, release: Release | None, info_hash: InfoHash) -> TorrentRecord:
+    torrent = Box(house.torrent_dir).kept(info_hash)
+    meta = read_torrent(torrent) if torrent is not None else None
+    return TorrentRecord(
+        info_hash=info_hash,
+        client=house.client.name,
+        ticket_id=ticket.id,
+        indexer=release.indexer if release else "by hand",
+        guid=release.guid if release else f"magnet:{info_hash}",
+        name=meta.name if meta else info_hash,
+        save_path=str(house.download_dir),
+        size_bytes=meta.size if meta else 0,
+        private=meta.private if meta else False,
+        entries=meta.entries if meta else (),
+        added_at=house.now(),
+    )
+
+
+async def take_magnet(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash, actor: str) -> Ticket:
+    """A person gave a magnet: the ticket goes straight to DOWNLOADING with it."""
+    await torrents.record(tx, _record(house, ticket, None, info_hash))
+    started = Downloading(torrent_hash=info_hash, started_at=house.now())
+    return (await tickets.move(tx, ticket.id, started, at=house.now(), actor=actor, wake_at=house.now())).ticket
+
+
+def _may_we(house: House, release: Release, running: int) -> Reason | None:
+    settings = house.settings
+    offer = Offer(
+        tracker=release.indexer,
+        size_bytes=release.size_bytes or 0,
+        private=release.private,
+        client=settings.client.kind,
+        client_allowed=settings.mam.allow_unapproved_client,
+        running_downloads=running,
+        max_downloads=settings.processing.max_parallel_downloads,
+        free_bytes=house.free_bytes(house.download_dir),
+        keep_free_bytes=settings.processing.min_free_space_mib * 1024**2,
+    )
+    return admit(offer)
+
+
+async def _chosen(tx: Tx, ticket: Ticket) -> ScoredCandidate | None:
+    payload = ticket.payload
+    if not isinstance(payload, AutoApproved | Approved):
+        return None
+    return await candidates.get(tx, ticket.id, payload.selected_idx)

@@ -1,0 +1,115 @@
+"""Everything the acts and the faces share, put together once per process. Parts come in ready made, so that a test can
+hand over its own clock, indexer or client."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from earmark.core.reasons import EarmarkError
+from earmark.core.release import Account
+from earmark.core.ticket import TicketId
+from earmark.pipeline.bus import Bus
+from earmark.pipeline.progress import Progress
+from earmark.pipeline.tokens import Tokens
+from earmark.ports import AudioBinder, ClientIdentity, Indexer, IndexerHealth, Matcher, TorrentClient
+from earmark.settings import Settings
+from earmark.store import Database, Tx, Vault
+
+log = structlog.get_logger("earmark")
+
+ACCOUNT_MAX_AGE_SECS = 300.0  # mam-api.md §3: the summary is cached on the site anyway
+
+
+async def _nothing_runs(_: TicketId, __: int) -> None:
+    return None
+
+
+async def _no_session(_: str) -> IndexerHealth:
+    return IndexerHealth(ok=False, message="This Earmark has no tracker with a session.")
+
+
+@dataclass(slots=True)
+class House:
+    """The composition root. `clock` is the only source of time for the acts."""
+
+    settings: Settings
+    data_dir: Path
+    db: Database
+    vault: Vault
+    tokens: Tokens
+    indexers: dict[str, Indexer]
+    client: TorrentClient
+    binder: AudioBinder
+    matcher: Matcher
+    bus: Bus = field(default_factory=Bus)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+    config_file: Path | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: look for due tickets
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: tell the bus
+    progress: dict[TicketId, Progress] = field(default_factory=dict)
+    account: Account | None = None
+    account_at: datetime | None = None
+    client_identity: ClientIdentity | None = None
+    stop_act: Callable[[TicketId, int], Awaitable[None]] = _nothing_runs  # the engine's, once it has started
+    renew_session: Callable[[str], Awaitable[IndexerHealth]] = _no_session  # the tracker's, when one is set up
+    busy: Counter[TicketId] = field(
+        default_factory=Counter
+    )  # steps in hand: a cancelled one may need a moment to let go
+    rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    @property
+    def download_dir(self) -> Path:
+        """Where the chosen client keeps downloads."""
+        kind = self.settings.client.kind
+        configured = {
+            "embedded": self.settings.embedded.download_path,
+            "qbittorrent": self.settings.qbittorrent.download_path,
+            "transmission": self.settings.transmission.download_path,
+        }[kind]
+        return (configured or self.data_dir / "downloads").absolute()
+
+    @property
+    def work_dir(self) -> Path:
+        return (self.settings.converter.temp_dir or self.data_dir / "work").absolute()
+
+    @property
+    def torrent_dir(self) -> Path:
+        """Our private copies of .torrent files (they carry the passkey: 0700)."""
+        return self.data_dir / "torrents"
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """One write transaction; after it whoever waits for news is told."""
+        async with self.db.write() as tx:
+            yield tx
+        self.news.set()
+        self.recorded.set()
+
+    async def fresh_account(self) -> Account | None:
+        """The tracker account, asked for at most every five minutes; the last known one when the site is silent."""
+        now = self.now()
+        if self.account_at is not None and (now - self.account_at).total_seconds() < ACCOUNT_MAX_AGE_SECS:
+            return self.account
+        self.account_at = now
+        for indexer in self.indexers.values():
+            try:
+                account = await indexer.account()
+            except EarmarkError as error:
+                log.warning("account_not_read", indexer=indexer.name, code=error.reason.code)
+                continue
+            if account is not None:
+                self.account = account
+        return self.account

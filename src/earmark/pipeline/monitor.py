@@ -1,0 +1,184 @@
+"""Between the acts: one look at the client at a time feeds progress, completion, trouble and seeding time. The only reader
+of the client in the house."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.seeding import needed_seconds
+from earmark.core.states import Converting, Downloading, StatePayload, TicketState
+from earmark.core.ticket import Ticket, TicketId, Waiting
+from earmark.core.torrents import InfoHash, TorrentState, TorrentStatus
+from earmark.pipeline.bus import Message
+from earmark.pipeline.grab import give_to_client
+from earmark.pipeline.house import House, log
+from earmark.pipeline.progress import Progress
+from earmark.pipeline.settle import fail
+from earmark.store import Severity, Tx, alerts, events, tickets, torrents
+
+S = TicketState
+
+BUSY_SECS = 1.0  # how often the embedded client is looked at while something downloads: progress is live
+MISSING_GRACE_SECS = 15.0  # a client may take a moment before it lists a torrent it accepted
+HEALS_BY_ITSELF = frozenset({"disk_full"})
+
+
+async def watch(house: House, stop: asyncio.Event) -> None:
+    """Look at the client until told to stop. A client that is away raises an alert and is asked again."""
+    while not stop.is_set():
+        pause = house.settings.processing.check_interval_secs
+        try:
+            if await look(house) and house.settings.client.kind == "embedded":
+                pause = min(pause, BUSY_SECS)
+        except EarmarkError as error:
+            async with house.write() as tx:
+                await alerts.raise_(tx, "client", Severity.ERROR, error.reason, house.now())
+        except Exception:
+            log.exception("monitor_broke")
+        await _pause(stop, pause)
+
+
+async def look(house: House) -> bool:
+    """One look. Tells whether a download is under way."""
+    statuses = await house.client.snapshot()
+    house.rates = (sum(s.download_rate for s in statuses.values()), sum(s.upload_rate for s in statuses.values()))
+    async with house.write() as tx:
+        await alerts.clear(tx, "client", house.now())
+        await torrents.observe(tx, list(statuses.values()), house.now())
+        downloading = [t for t in await tickets.in_states(tx, {S.DOWNLOADING}) if _unfinished(t)]
+        for ticket in downloading:
+            await _follow(house, tx, ticket, statuses)
+    await _bring_back_lost(house, downloading, statuses)
+    await _keep_seeding(house, statuses)
+    return bool(downloading)
+
+
+def _unfinished(ticket: Ticket) -> bool:
+    return isinstance(ticket.payload, Downloading) and ticket.payload.finished_at is None
+
+
+async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHash, TorrentStatus]) -> None:
+    """Bring one download's ticket up to date."""
+    payload = ticket.payload
+    if not isinstance(payload, Downloading):
+        return
+    status = statuses.get(InfoHash(payload.torrent_hash))
+    if status is None:
+        return
+    now = house.now()
+    if status.complete:
+        done = replace(payload, progress_pct=100.0, download_speed_bps=0, eta_secs=None, finished_at=now)
+        await tickets.update_payload(tx, ticket.id, done, now)
+        await tickets.wait(tx, ticket.id, None, wake_at=now, at=now, attempt=0)
+        house.progress.pop(ticket.id, None)
+        return
+    if status.state is TorrentState.ERROR and status.error is not None:
+        await _trouble(house, tx, ticket, status.error)
+    elif ticket.waiting is not None:
+        await tickets.wait(tx, ticket.id, None, wake_at=None, at=now)
+    fresh = replace(
+        payload,
+        progress_pct=round(100 * status.progress, 2),
+        download_speed_bps=status.download_rate,
+        eta_secs=status.eta_secs,
+    )
+    if fresh != payload:
+        await tickets.update_payload(tx, ticket.id, fresh, now)
+    _tell(house, ticket.id, status)
+
+
+def _tell(house: House, ticket_id: TicketId, status: TorrentStatus) -> None:
+    done = status.progress * status.total_bytes
+    progress = replace(
+        Progress.of(S.DOWNLOADING, status.state.lower(), done, status.total_bytes, "bytes", status.name),
+        speed_bps=status.download_rate,
+        eta_secs=status.eta_secs,
+    )
+    house.progress[ticket_id] = progress
+    house.bus.publish(Message("progress", ticket_id, progress.as_json()))
+
+
+async def _trouble(house: House, tx: Tx, ticket: Ticket, reason: Reason) -> None:
+    """A full disk pauses and heals by itself once there is room; any other client error fails the ticket."""
+    now = house.now()
+    if reason.code not in HEALS_BY_ITSELF:
+        await fail(tx, ticket, reason, at=now)
+        return
+    await alerts.raise_(tx, f"disk:{house.download_dir}", Severity.ERROR, reason, now)
+    if ticket.waiting is None or ticket.waiting.reason.code != reason.code:
+        await tickets.wait(tx, ticket.id, Waiting(reason, now), wake_at=None, at=now)
+
+
+async def _bring_back_lost(house: House, downloading: list[Ticket], statuses: Mapping[InfoHash, TorrentStatus]) -> None:
+    """Torrents a ticket counts on but the client does not list are added again from our own copy; those that stopped
+    for want of disk space go on once there is some."""
+    for ticket in downloading:
+        payload = ticket.payload
+        if not isinstance(payload, Downloading):
+            continue
+        info_hash = InfoHash(payload.torrent_hash)
+        status = statuses.get(info_hash)
+        try:
+            if status is None and _older(ticket.updated_at, house.now(), MISSING_GRACE_SECS):
+                log.warning("torrent_missing", ticket=ticket.id, info_hash=info_hash)
+                await give_to_client(house, info_hash)
+            elif status is not None and status.error is not None and status.error.code == "disk_full":
+                await _go_on_if_there_is_room(house, status)
+        except PermanentError as error:
+            async with house.write() as tx:
+                await fail(tx, ticket, error.reason, at=house.now())
+
+
+async def _go_on_if_there_is_room(house: House, status: TorrentStatus) -> None:
+    missing = round((1 - status.progress) * status.total_bytes)
+    reserve = min(house.settings.processing.min_free_space_mib * 1024**2, missing)
+    if house.free_bytes(house.download_dir) > missing + reserve:
+        await house.client.resume(status.info_hash)
+        async with house.write() as tx:
+            await alerts.clear(tx, f"disk:{house.download_dir}", house.now())
+
+
+async def _keep_seeding(house: House, statuses: Mapping[InfoHash, TorrentStatus]) -> None:
+    """A private torrent that has not seeded its hours is never left paused (C-057)."""
+    paused = [s for s in statuses.values() if s.private and s.progress >= 1.0 and s.state is TorrentState.PAUSED]
+    for status in paused:
+        async with house.db.read() as tx:
+            record = await torrents.get(tx, status.info_hash)
+        if record is None or record.seeding_secs >= needed_seconds(record.indexer, house.settings.seeding.hours):
+            continue
+        await house.client.resume(status.info_hash)
+        async with house.write() as tx:
+            note: dict[str, str | int] = {"what": "seeding_resumed", "seeded_secs": record.seeding_secs}
+            await events.append(tx, record.ticket_id, "note", dict(note), house.now())
+
+
+async def save_bind_progress(house: House) -> None:
+    """Bring the payloads of tickets that are being bound up to date with what the binder last told."""
+    for ticket_id, progress in list(house.progress.items()):
+        if progress.state is not S.CONVERTING:
+            continue
+        async with house.write() as tx:
+            ticket = await tickets.get(tx, ticket_id)
+            if ticket is not None and ticket.state is S.CONVERTING:
+                await tickets.update_payload(tx, ticket_id, _bound_so_far(ticket.payload, progress), house.now())
+
+
+def _bound_so_far(payload: StatePayload, progress: Progress) -> StatePayload:
+    if not isinstance(payload, Converting):
+        return payload
+    return replace(payload, current_track_name=progress.label, done_secs=progress.done, total_secs=progress.total)
+
+
+def _older(then: datetime, now: datetime, secs: float) -> bool:
+    return now - then > timedelta(seconds=secs)
+
+
+async def _pause(stop: asyncio.Event, secs: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), secs)
+    except TimeoutError:
+        return

@@ -1,0 +1,188 @@
+"""Opening and closing the whole house: store, tracker sessions, client, engine and the loops between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from earmark.clients import open_client
+from earmark.core.naming import parse_pattern
+from earmark.core.states import TERMINAL, TicketState
+from earmark.indexers import MamIndexer, open_indexers
+from earmark.library.placement import sweep_orphans
+from earmark.media.bind import FfmpegBinder
+from earmark.media.ffmpeg import find_ffmpeg
+from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
+from earmark.pipeline.engine import Engine, keep_history_short, lock_of, take_lock
+from earmark.pipeline.house import House
+from earmark.pipeline.matching import SoberMatcher
+from earmark.pipeline.monitor import look, save_bind_progress, watch
+from earmark.pipeline.tokens import Tokens
+from earmark.pipeline.workspaces import sweep_workspaces
+from earmark.ports import IndexerHealth
+from earmark.settings import ServerSettings, Settings
+from earmark.store import Database, Vault, tickets
+
+log = structlog.get_logger("earmark")
+
+BIND_SAVE_SECS = 2.0
+
+
+class VaultSession:
+    """The tracker's rotating session cookie, kept encrypted."""
+
+    def __init__(self, vault: Vault, name: str) -> None:
+        self._vault = vault
+        self._name = name
+
+    async def load(self) -> str | None:
+        return await self._vault.get(self._name)
+
+    async def save(self, value: str) -> None:
+        await self._vault.put(self._name, value)
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings,
+    data_dir: Path,
+    *,
+    config_file: Path | None = None,
+    reload_server: Callable[[], ServerSettings | None] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AsyncIterator[House]:
+    """A working house: everything runs from entering to leaving. Raises an EarmarkError that says what to mend when a
+    part cannot be opened (another process on the data directory, a damaged database, no ffmpeg …)."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = lock_of(data_dir)
+    take_lock(lock, data_dir)
+    try:
+        async with _open_rooms(settings, data_dir, config_file, reload_server, clock) as house:
+            engine = Engine(house, database_url=_engine_url(settings))
+            async with _running(house, engine):
+                yield house
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _open_rooms(
+    settings: Settings,
+    data_dir: Path,
+    config_file: Path | None,
+    reload_server: Callable[[], ServerSettings | None] | None,
+    clock: Callable[[], datetime],
+) -> AsyncIterator[House]:
+    """The parts, opened in order and closed in the reverse one."""
+    parse_pattern(settings.library.pattern)
+    tool = await find_ffmpeg(settings.converter.ffmpeg_path)
+    db = await Database.open(_database(settings, data_dir), backup_dir=data_dir / "backups", now=clock)
+    try:
+        vault = Vault(db, data_dir / "vault.key", clock)
+        watched = (config_file,) if config_file else ()
+        tokens = Tokens(settings.server, data_dir, watched=watched, reload=reload_server)
+        session = VaultSession(vault, "mam_id")
+        indexers = await open_indexers(settings, session, clock=clock)
+        client = await open_client(settings, data_dir, clock)
+        house = House(
+            settings=settings,
+            data_dir=data_dir,
+            db=db,
+            vault=vault,
+            tokens=tokens,
+            indexers=indexers,
+            client=client,
+            binder=FfmpegBinder(tool, settings.converter.max_parallel_conversions),
+            matcher=SoberMatcher(settings.matcher.auto_approve_threshold),
+            clock=clock,
+            config_file=config_file,
+        )
+        house.renew_session = _session_renewal(house, session)
+        try:
+            yield house
+        finally:
+            await client.close()
+            for indexer in house.indexers.values():
+                await indexer.close()
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def _running(house: House, engine: Engine) -> AsyncIterator[None]:
+    """Engine and loops, started after what a crash left was put in order."""
+    await _put_in_order(house)
+    await engine.start()
+    house.stop_act = engine.cancel
+    stop = asyncio.Event()
+    await wake_the_stranded(house, engine)
+    loops = [asyncio.create_task(loop, name=name) for name, loop in _loops(house, engine, stop).items()]
+    try:
+        yield
+    finally:
+        stop.set()
+        house.news.set()
+        house.recorded.set()
+        await engine.stop()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Coroutine[None, None, None]]:
+    return {
+        "monitor": watch(house, stop),
+        "dispatcher": keep_dispatching(house, engine, stop),
+        "crier": cry_events(house, stop),
+        "history": keep_history_short(engine, house, stop),
+        "bind progress": _save_bind_progress(house, stop),
+    }
+
+
+async def _save_bind_progress(house: House, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await save_bind_progress(house)
+        try:
+            await asyncio.wait_for(stop.wait(), BIND_SAVE_SECS)
+        except TimeoutError:
+            continue
+
+
+async def _put_in_order(house: House) -> None:
+    """What a crash may have left: workspaces and half-placed files of tickets that no longer run."""
+    async with house.db.read() as tx:
+        running = {t.id for t in await tickets.in_states(tx, set(TicketState) - TERMINAL)}
+    await asyncio.to_thread(sweep_workspaces, house, running)
+    root = house.settings.library.audiobooks.absolute()
+    if root.exists():
+        await sweep_orphans(root, running)
+    house.client_identity = await house.client.about()
+    await look(house)
+
+
+def _session_renewal(house: House, session: VaultSession) -> Callable[[str], Awaitable[IndexerHealth]]:
+    async def renew(value: str) -> IndexerHealth:
+        mam = house.indexers.get(MamIndexer.name)
+        if isinstance(mam, MamIndexer):
+            await mam.set_mam_id(value)
+        else:
+            await session.save(value)
+            house.indexers |= await open_indexers(house.settings, session, clock=house.clock)
+            mam = house.indexers[MamIndexer.name]
+        return await mam.test()
+
+    return renew
+
+
+def _database(settings: Settings, data_dir: Path) -> Path | str:
+    if settings.database.url is not None:
+        return settings.database.url.get_secret_value()
+    return settings.database.path or data_dir / "earmark.db"
+
+
+def _engine_url(settings: Settings) -> str | None:
+    """The engine keeps its own tables beside ours on PostgreSQL, in a file of its own with SQLite."""
+    return settings.database.url.get_secret_value() if settings.database.url is not None else None

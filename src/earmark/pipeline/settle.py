@@ -1,0 +1,65 @@
+"""What becomes of a ticket whose step went wrong: it waits and tries again, or it fails with a reason and an action."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from earmark.core.reasons import EarmarkError, Reason
+from earmark.core.states import TERMINAL, Failed
+from earmark.core.ticket import Ticket, TicketId, Waiting
+from earmark.pipeline.house import House, log
+from earmark.settings import ProcessingSettings
+from earmark.store import Tx, tickets
+
+NOT_RETRYABLE = frozenset({"unsupported_kind"})
+
+
+def retry_delay(attempt: int, processing: ProcessingSettings, asked_for: float = 0.0) -> float:
+    """Seconds before try number `attempt + 2`: doubling from the initial delay to the longest (C-380). A service that
+    named its own wait is never asked earlier than that."""
+    doubled = processing.retry_initial_delay_secs * 2.0**attempt
+    return max(min(doubled, processing.retry_max_delay_secs), asked_for)
+
+
+async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None:
+    """Transient errors wait with back-off until the tries are used up; everything else fails the ticket."""
+    async with house.write() as tx:
+        ticket = await tickets.get(tx, ticket_id)
+        if ticket is None or ticket.state in TERMINAL:
+            return
+        if error.transient and ticket.attempt + 1 < house.settings.processing.retry_max_attempts:
+            await _wait_and_retry(tx, house, ticket, error.reason)
+        else:
+            await fail(tx, ticket, error.reason, at=house.now())
+    log.warning("step_failed", ticket=ticket_id, code=error.reason.code, message=error.reason.message)
+
+
+async def _wait_and_retry(tx: Tx, house: House, ticket: Ticket, reason: Reason) -> None:
+    now = house.now()
+    asked = reason.evidence.get("retry_after_secs")
+    secs = retry_delay(
+        ticket.attempt, house.settings.processing, float(asked) if isinstance(asked, int | float) else 0.0
+    )
+    until = now + timedelta(seconds=secs)
+    await tickets.wait(tx, ticket.id, Waiting(reason, now, until), wake_at=until, at=now, attempt=ticket.attempt + 1)
+
+
+async def fail(tx: Tx, ticket: Ticket, reason: Reason, *, at: datetime) -> None:
+    """Move to FAILED, keeping where it happened and how often it was tried."""
+    payload = Failed(
+        failed_at=at,
+        failed_at_state=ticket.state,
+        error=reason,
+        retryable=reason.code not in NOT_RETRYABLE,
+        retry_count=ticket.attempt,
+    )
+    await tickets.move(tx, ticket.id, payload, at=at, actor="earmark")
+
+
+async def park(house: House, ticket_id: TicketId, reason: Reason, *, wake_after: float | None) -> None:
+    """Leave the ticket where it is with a reason; it is looked at again after `wake_after` seconds, or (None) when
+    whatever it waits for happens."""
+    now = house.now()
+    until = now + timedelta(seconds=wake_after) if wake_after is not None else None
+    async with house.write() as tx:
+        await tickets.wait(tx, ticket_id, Waiting(reason, now, until), wake_at=until, at=now)

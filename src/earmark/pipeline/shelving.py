@@ -1,0 +1,44 @@
+"""The end of act 2: the bound book, its sidecars and its cover go to the shelf together."""
+
+from __future__ import annotations
+
+import asyncio
+
+from earmark.core.naming import parse_pattern, render, safe_segment
+from earmark.core.states import Placing, TicketState
+from earmark.core.ticket import Ticket
+from earmark.library.placement import Placed, Planned, place, plan_placement
+from earmark.library.sidecars import metadata_json, metadata_opf
+from earmark.pipeline.binding import BOOK, COVER, bound_facts
+from earmark.pipeline.bus import Message
+from earmark.pipeline.house import House
+from earmark.pipeline.progress import Progress
+from earmark.pipeline.stages import stage
+from earmark.pipeline.workspaces import workspace_of
+
+
+async def shelve(house: House, ticket: Ticket, payload: Placing) -> Placed:
+    """Place everything of this ticket. A second time it only confirms what the journal says is there."""
+    folder = workspace_of(house, ticket.id)
+    tags, chapters = bound_facts(folder)
+    files = [
+        Planned(folder / BOOK, f"{safe_segment(tags.title, suffix='.m4b')}", "book"),
+        Planned(metadata_json(tags, chapters), "metadata.json", "sidecar"),
+        Planned(metadata_opf(tags), "metadata.opf", "sidecar"),
+    ]
+    if (folder / COVER).exists():
+        files.append(Planned(folder / COVER, "cover.jpg", "cover"))
+    parts = render(parse_pattern(house.settings.library.pattern), tags)
+    plan = await asyncio.to_thread(
+        plan_placement, house.settings.library.audiobooks.absolute(), parts, files, ticket.id
+    )
+
+    def report(done: int, total: int) -> None:
+        progress = Progress.of(TicketState.PLACING, "place", done, total, "files", files[min(done, total - 1)].name)
+        house.progress[ticket.id] = progress
+        house.bus.publish(Message("progress", ticket.id, progress.as_json()))
+
+    async with stage(house, ticket.id, "place") as detail:
+        placed = await place(house.db, plan, clock=house.clock, on_progress=report)
+        detail |= {"folder": str(placed.folder), "files": len(placed.files), "bytes": placed.bytes}
+    return placed

@@ -1,0 +1,68 @@
+"""What an act may ask of the engine: run one step so that it happens at least once and is remembered when it did.
+
+A step is a function of the house and a ticket id that answers `GO` or `STOP`. It never raises: what goes wrong is settled
+with the ticket before the answer is remembered, so the record of a step is always a plain word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol, TypeAlias
+
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.states import IllegalTransition
+from earmark.core.ticket import TicketId
+from earmark.pipeline.house import House, log
+from earmark.pipeline.settle import settle
+
+Outcome: TypeAlias = Literal["go", "stop"]
+GO: Outcome = "go"
+STOP: Outcome = "stop"
+
+StepFunction: TypeAlias = Callable[[House, TicketId], Awaitable[Outcome]]
+
+
+_WHOLE: set[StepFunction] = set()
+
+
+def to_the_end(function: StepFunction) -> StepFunction:
+    """Mark a step that must not be cut short by a cancellation: it ends, and what it did is then taken back."""
+    _WHOLE.add(function)
+    return function
+
+
+def may_be_cut_short(function: StepFunction) -> bool:
+    return function not in _WHOLE
+
+
+class Step(Protocol):
+    """Run `function` durably: skipped when it is known to have finished in a former life of the process."""
+
+    async def __call__(self, function: StepFunction, ticket_id: TicketId) -> Outcome: ...
+
+
+async def run_settled(house: House, function: StepFunction, ticket_id: TicketId) -> Outcome:
+    """Run a step and settle whatever goes wrong. A ticket that a person moved away meanwhile simply stops its act."""
+    try:
+        return await function(house, ticket_id)
+    except IllegalTransition as error:
+        log.info("step_overtaken", ticket=ticket_id, step=function.__name__, message=error.reason.message)
+    except EarmarkError as error:
+        await settle(house, ticket_id, error)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        log.exception("step_broke", ticket=ticket_id, step=function.__name__)
+        await settle(house, ticket_id, _unexpected(function, error))
+    return STOP
+
+
+def _unexpected(function: StepFunction, error: Exception) -> PermanentError:
+    return PermanentError(
+        Reason(
+            "internal_error",
+            f"Something unforeseen happened in {function.__name__.replace('_', ' ')} ({type(error).__name__}).",
+            "Retry the ticket; if it happens again, report it with the lines of the log around this time.",
+            {"step": function.__name__, "error": type(error).__name__},
+        )
+    )
