@@ -178,7 +178,7 @@ async def test_a_postgres_that_ends_our_session_is_a_passing_fault(
         ("postgres://h/d?sslmode=require", "postgresql", "postgresql+psycopg://h/d?sslmode=require"),
         ("postgresql+asyncpg://h/d", "postgresql", "postgresql+psycopg://h/d"),
         ("sqlite:////var/a.db", "sqlite", "sqlite+aiosqlite:////var/a.db"),
-        ("/var/a b%20.db", "sqlite", "sqlite+aiosqlite:////var/a b%20.db"),
+        ("/var/a b.db", "sqlite", "sqlite+aiosqlite:////var/a b.db"),
     ],
 )
 def test_addresses_are_read_for_our_drivers(given: str, dialect: str, asynchronous: str):

@@ -52,6 +52,14 @@ async def test_events_are_numbered_upwards_and_can_be_read_from_any_number_on(
         assert [e.seq for e in await events.of_ticket(tx, ticket.id)] == [1, other.seq]
 
 
+async def test_events_of_a_time_are_counted_by_type(db: Database, ticket: Ticket, noon: datetime):
+    async with db.write() as tx:
+        for hours in (-1, 1, 2):
+            await events.append(tx, ticket.id, "note", {}, noon + timedelta(hours=hours))
+        assert await events.count_by_type(tx, noon) == {"state_change": 1, "note": 2}
+        assert await events.count_by_type(tx, noon + timedelta(days=1)) == {}
+
+
 async def test_there_is_no_event_before_the_first(db: Database):
     async with db.read() as tx:
         assert await events.last_seq(tx) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -299,6 +300,25 @@ async def test_counts_name_every_state(db: Database, make_ticket: Callable[..., 
         assert counts.keys() == set(PAYLOADS)
         assert {state: n for state, n in counts.items() if n} == {S.PENDING: 2, S.FAILED: 1}
         assert [t.id for t in await tickets.in_states(tx, {S.PENDING})] == ["t1", "t2"]
+
+
+async def test_the_mean_time_to_the_shelf_is_that_of_the_last_completed(
+    db: Database, make_ticket: Callable[..., Ticket], noon: datetime
+):
+    async with db.write() as tx:
+        assert await tickets.average_completion_secs(tx) is None
+        for minutes in (60, 10, 20):
+            done = make_ticket(payload=payload_of(S.COMPLETED, noon))
+            done = replace(done, updated_at=done.created_at + timedelta(minutes=minutes))
+            await tickets.create(tx, done, "test")
+        assert await tickets.average_completion_secs(tx, last=2) == 15 * 60.0
+
+
+async def test_a_ticket_that_must_be_there_is_given_or_missed_by_name(db: Database, ticket: Ticket):
+    async with db.read() as tx:
+        assert await tickets.require(tx, ticket.id) == ticket
+        with pytest.raises(UnknownTicket, match="nobody"):
+            await tickets.require(tx, TicketId("nobody"))
 
 
 async def test_headlines_of_any_length_and_any_characters_are_kept(db: Database, make_ticket: Callable[..., Ticket]):

@@ -58,11 +58,8 @@ def temporary_postgres() -> Iterator[Server]:
         password = secrets.token_urlsafe(12)
         (home / "password").write_text(password)
         _give_away(home)
-        _run(
-            [programs / "initdb", "-D", home / "data", "-U", "earmark", "-E", "UTF8", "--locale=C", "--no-sync"]
-            + ["-A", "scram-sha-256", f"--pwfile={home / 'password'}"],
-            home,
-        )
+        how = ["-U", "earmark", "-E", "UTF8", "--locale=C", "--no-sync", "-A", "scram-sha-256"]
+        _run([programs / "initdb", "-D", home / "data", *how, f"--pwfile={home / 'password'}"], home)
         port = _start(programs, home)
         try:
             yield Server(port, password, count(1))

@@ -58,7 +58,7 @@ async def last_seq(tx: Tx) -> int:
 async def count_by_type(tx: Tx, since_time: datetime) -> dict[str, int]:
     """How many events of each type happened since then."""
     statement = select(c.type, func.count()).where(c.at >= since_time).group_by(c.type)
-    return {kind: number for kind, number in (await tx.connection.execute(statement)).all()}
+    return dict((await tx.connection.execute(statement)).tuples().all())
 
 
 def _events(rows: Sequence[Row[*tuple[object, ...]]]) -> list[Event]:

@@ -87,6 +87,7 @@ class EventColumns(TypedColumns):
 # AUTOINCREMENT: a number once given never comes back, whatever is deleted.
 ticket_event = Table("ticket_event", metadata, EventColumns, sqlite_autoincrement=True)
 Index("ix_ticket_event_ticket", ticket_event.c.ticket_id, ticket_event.c.seq)
+Index("ix_ticket_event_at", ticket_event.c.at, ticket_event.c.type)
 
 
 class CandidateColumns(TypedColumns):

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_ticket_event_ticket", "ticket_event", ["ticket_id", "seq"], unique=False)
+    op.create_index("ix_ticket_event_at", "ticket_event", ["at", "type"], unique=False)
     op.create_table(
         "torrent",
         sa.Column("info_hash", sa.Text(), nullable=False),
