@@ -22,7 +22,8 @@ from earmark.sandbox.release_file import NOTES_FILE, CatalogueError, ReleaseNote
 
 FIRST_ID = 900_000
 ID_SPAN = 99_000
-LEFT_OUT = frozenset({NOTES_FILE, ".DS_Store", "Thumbs.db", "desktop.ini"})
+POSTER_NAMES = ("poster.jpg", "poster.png")  # the site's picture of the release, not part of it
+LEFT_OUT = frozenset({NOTES_FILE, *POSTER_NAMES, ".DS_Store", "Thumbs.db", "desktop.ini"})
 COVER_NAMES = ("cover.jpg", "cover.jpeg", "cover.png", "folder.jpg")
 
 DEFAULT_CATEGORY = {
@@ -86,9 +87,11 @@ class CatalogueRelease:
 
     @property
     def cover(self) -> Path | None:
-        """The picture lying in the folder, if there is one."""
-        present = {file.path.casefold(): file.path for file in self.files}
-        return next((self.folder / present[name] for name in COVER_NAMES if name in present), None)
+        """The picture the site shows: a poster beside the content, else the cover among it."""
+        posters = (self.folder / name for name in POSTER_NAMES)
+        present = {file.path.casefold(): self.folder / file.path for file in self.files}
+        covers = (present[name] for name in COVER_NAMES if name in present)
+        return next((path for path in (*posters, *covers) if path.is_file()), None)
 
 
 @dataclass(frozen=True, slots=True)
