@@ -25,9 +25,11 @@ from earmark.api.requests import (
     ticket_request,
 )
 from earmark.api.schemas import ExplainOut, FiledOut, JobOut, JobPage, Links, TicketBrief, TicketOut, TicketPage
+from earmark.core.seeding import needed_seconds
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import Kind
+from earmark.store import TorrentRecord
 
 S = TicketState
 HOLDS_A_TORRENT = frozenset({S.DOWNLOADING, S.CONVERTING, S.PLACING, S.COMPLETED, S.FAILED, S.CANCELLED})
@@ -186,21 +188,22 @@ async def list_jobs(request: Request, limit: Annotated[int, Query(ge=1, le=100)]
 async def get_job(request: Request, id: IdInPath) -> JobOut:
     """Status, message, seeding timers and the ids a caller may know it by."""
     view = await desk_of(request).view(house_of(request), _known(id))
-    return views.job(view.ticket, view.torrent, view.progress, _needed_seconds(request))
+    return views.job(view.ticket, view.torrent, view.progress, _needed(request, view.torrent))
 
 
 async def _job(request: Request, ticket: Ticket) -> JobOut:
     if ticket.state not in HOLDS_A_TORRENT:
-        return views.job(ticket, None, None, _needed_seconds(request))
+        return views.job(ticket, None, None, _needed(request, None))
     view = await desk_of(request).view(house_of(request), ticket.id)
-    return views.job(view.ticket, view.torrent, view.progress, _needed_seconds(request))
+    return views.job(view.ticket, view.torrent, view.progress, _needed(request, view.torrent))
 
 
 # --- small parts ------------------------------------------------------------------------------------------------------
 
 
-def _needed_seconds(request: Request) -> int:
-    return int(house_of(request).settings.seeding.hours * 3600)
+def _needed(request: Request, held: TorrentRecord | None) -> int:
+    tracker = held.indexer if held and held.indexer else ""
+    return needed_seconds(tracker, house_of(request).settings.seeding.hours)
 
 
 def _links(request: Request, id: TicketId) -> Links:
