@@ -125,8 +125,8 @@ class AudioBinder(Protocol):
         """Raises PermanentError for a file that is no audio."""
         ...
 
-    async def extract_cover(self, path: Path, out: Path) -> bool:
-        """Write the embedded picture of `path` to `out` as it is; False when there is none."""
+    async def pick_cover(self, folder: Path | None, sources: Sequence[Path], workspace: Path) -> Path | None:
+        """The best picture in the download (beside the files or inside them) as `workspace/cover.jpg`, or None."""
         ...
 
     async def bind(

@@ -28,7 +28,10 @@ def set_up_logs(settings: LoggingSettings) -> None:
     shown = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the rich one shows local variables: secrets among them
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, shown]

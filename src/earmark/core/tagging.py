@@ -19,7 +19,7 @@ def book_tags(
     known = release is not None and bool(release.authors)
     title = release.title if release and known else wish.title
     series = release.series[0] if release and release.series else None
-    tags = BookTags(
+    return BookTags(
         title=overrides.get("title") or title,
         authors=_people(overrides.get("author")) or (release.authors if release else ()) or wish.authors,
         narrators=_people(overrides.get("narrator")) or (release.narrators if release else ()) or wish.narrators,
@@ -37,7 +37,6 @@ def book_tags(
         asin=overrides.get("asin") or wish.asin or (release.asin if release else None),
         isbn=overrides.get("isbn") or wish.isbn or (release.isbn if release else None),
     )
-    return tags
 
 
 def plain_text(html: str) -> str:

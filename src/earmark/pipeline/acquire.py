@@ -147,7 +147,8 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
         await candidates.replace(tx, ticket_id, decision.candidates)
         wish = as_json(type(request.wish), request.wish)
         await decisions.record(tx, ticket_id, decision, wish, queries(request.wish, None), house.now())
-        await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark")
+        details: dict[str, JsonValue] = {"selected_idx": decision.chosen_idx, "confidence": decision.confidence}
+        await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark", details=details)
     return STOP if decision.needs_a_human else GO
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BookTags, Chapter
 from earmark.core.ordering import natural_key
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.core.release import Release
 from earmark.core.scoring import AUDIO_TYPES
 from earmark.core.states import Converting, TicketState
@@ -17,7 +18,6 @@ from earmark.core.tagging import book_tags
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import BookWish
-from earmark.media.cover import find_cover
 from earmark.media.plan import plan_book
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
@@ -32,6 +32,8 @@ BOOK = "book.m4b"
 COVER = "cover.jpg"
 FACTS = "bound.json"  # tags and chapters of the bound book, for the placing that follows
 
+_FACTS: TypeAdapter[tuple[BookTags, tuple[Chapter, ...]]] = TypeAdapter(tuple[BookTags, tuple[Chapter, ...]])
+
 
 async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
     """Make `book.m4b` (and `cover.jpg`) in the ticket's workspace. Done again from the start when interrupted."""
@@ -44,7 +46,7 @@ async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
             (folder / name).unlink(missing_ok=True)
         infos = [await house.binder.probe(path) for path in sources]
         tags = await _tags(house, ticket, info_hash, infos)
-        cover = await find_cover(house.binder, _release_folder(sources), sources, folder / COVER)
+        cover = await house.binder.pick_cover(sources[0].parent, sources, folder)
         plan = plan_book(infos, tags, cover)
         report = await _reporter(house, ticket.id, payload, plan)
         book = await house.binder.bind(plan, folder / BOOK, folder / "parts", report)
@@ -60,9 +62,7 @@ def bound_already(house: House, ticket: Ticket) -> bool:
 
 def bound_facts(folder: Path) -> tuple[BookTags, tuple[Chapter, ...]]:
     """What `bind_book` remembered."""
-    facts = json.loads((folder / FACTS).read_text())
-    tags = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["tags"].items()}
-    return BookTags(**tags), tuple(Chapter(**chapter) for chapter in facts["chapters"])
+    return _FACTS.validate_json((folder / FACTS).read_bytes())
 
 
 async def sources_of(house: House, ticket: Ticket, info_hash: InfoHash) -> list[Path]:
@@ -98,10 +98,6 @@ async def _release_of(house: House, ticket: Ticket, info_hash: InfoHash) -> Rele
     return next((offer.release for offer in offers if offer.release.guid == guid), None)
 
 
-def _release_folder(sources: list[Path]) -> Path:
-    return sources[0].parent
-
-
 async def _reporter(
     house: House, ticket_id: TicketId, payload: Converting, plan: BindPlan
 ) -> Callable[[BindProgress], None]:
@@ -114,7 +110,7 @@ async def _reporter(
         label = f"{p.phase} {p.chapter_idx + 1}/{p.chapter_count}: {p.chapter_title}"
         progress = Progress.of(TicketState.CONVERTING, p.phase, p.done_secs, p.total_secs, "seconds", label)
         house.progress[ticket_id] = progress
-        extra = {"chapter_idx": p.chapter_idx, "chapter_count": p.chapter_count, "chapter_title": p.chapter_title}
+        extra: dict[str, JsonValue] = {"chapter_idx": p.chapter_idx, "chapter_count": p.chapter_count}
         house.bus.publish(Message("progress", ticket_id, progress.as_json() | extra))
 
     return report
@@ -122,11 +118,6 @@ async def _reporter(
 
 def _remember(path: Path, tags: BookTags, chapters: tuple[Chapter, ...]) -> None:
     """Written last and in one piece: its presence says that the book beside it is whole."""
-    facts = {"tags": _plain(tags), "chapters": [_plain(c) for c in chapters]}
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(facts, ensure_ascii=False))
+    temporary.write_bytes(_FACTS.dump_json((tags, chapters)))
     temporary.replace(path)
-
-
-def _plain(value: BookTags | Chapter) -> dict[str, object]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}

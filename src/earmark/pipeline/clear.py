@@ -6,7 +6,7 @@ import asyncio
 
 from earmark.core.states import TicketState
 from earmark.core.ticket import TicketId
-from earmark.library.placement import undo
+from earmark.library.undo import undo
 from earmark.pipeline.house import House, log
 from earmark.pipeline.step import STOP, Outcome, Step
 from earmark.pipeline.torrentbox import Box
@@ -27,8 +27,8 @@ async def take_back(house: House, ticket_id: TicketId) -> Outcome:
     if ticket.state is not TicketState.CANCELLED:
         return STOP
     while house.busy[ticket_id] > 1:  # one is this step itself; the cancelled one is still letting go
-        await asyncio.sleep(0.05)
-    await undo(house.db, ticket_id)
+        await asyncio.sleep(0.05)  # noqa: ASYNC110 - a counter, looked at a few times after a cancellation
+    await undo(house.db, ticket_id, clock=house.clock)
     await asyncio.to_thread(clear_workspace, house, ticket_id)
     house.progress.pop(ticket_id, None)
     for record in held:

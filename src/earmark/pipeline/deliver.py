@@ -11,7 +11,7 @@ from earmark.core.torrents import InfoHash
 from earmark.library.placement import Placed
 from earmark.pipeline.binding import bind_book, bound_already, sources_of
 from earmark.pipeline.house import House
-from earmark.pipeline.shelving import shelve
+from earmark.pipeline.placing import put_on_shelf
 from earmark.pipeline.stages import stage_seconds
 from earmark.pipeline.step import GO, STOP, Outcome, Step, to_the_end
 from earmark.pipeline.verifying import check_files
@@ -63,7 +63,7 @@ async def place_on_shelf(house: House, ticket_id: TicketId) -> Outcome:
     if not bound_already(house, ticket):
         files = await sources_of(house, ticket, InfoHash(payload.torrent_hash))
         await bind_book(house, ticket, Converting(payload.torrent_hash, house.now(), len(files)))
-    placed = await shelve(house, ticket, payload)
+    placed = await put_on_shelf(house, ticket, payload)
     async with house.write() as tx:
         stats = await _stats(tx, ticket_id, InfoHash(payload.torrent_hash), placed)
         done = Completed(house.now(), stats, str(placed.folder), placed.files)

@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass, replace
 
-from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
 from earmark.core.states import (
     SEARCHABLE,
     TERMINAL,
@@ -253,4 +253,5 @@ async def test_indexers(house: House) -> dict[str, IndexerHealth]:
 async def _move(tx: Tx, house: House, ticket: Ticket, payload: StatePayload, actor: str, *, wake: bool) -> Ticket:
     now = house.now()
     wake_at = now if wake else None
-    return (await tickets.move(tx, ticket.id, payload, at=now, actor=actor, wake_at=wake_at)).ticket
+    details: dict[str, JsonValue] = {"selected_idx": payload.selected_idx} if isinstance(payload, Approved) else {}
+    return (await tickets.move(tx, ticket.id, payload, at=now, actor=actor, wake_at=wake_at, details=details)).ticket

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,17 +46,16 @@ class EngineBusy(PermanentError):
 
 
 class Engine:
-    """One engine process per data directory, held by a lock file."""
+    """The acts, kept alive. There is one engine a data directory (see `one_process`): a second one would take the first
+    one's running acts for abandoned and run them again beside it."""
 
     def __init__(self, house: House, *, database_url: str | None = None) -> None:
         self._house = house
         self._database_url = database_url
-        self._lock = lock_of(house.data_dir)
 
     async def start(self) -> None:
-        """Take the lock, launch, and let unfinished acts of a former life go on. Call inside the running loop."""
+        """Launch, and let unfinished acts of a former life go on. Call inside the running loop, under `one_process`."""
         global _house  # noqa: PLW0603 - see above
-        take_lock(self._lock, self._house.data_dir)
         _quiet_the_library()
         _house = self._house
         url = self._database_url or f"sqlite:///{self._house.data_dir / 'engine.db'}"
@@ -115,9 +116,10 @@ class Engine:
     async def stop(self) -> None:
         """Leave running acts where they are; the next start goes on with them."""
         global _house  # noqa: PLW0603 - see above
-        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        # DBOS made its own threads the loop's default and has just ended them; what is closed after us needs some.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="earmark"))
         _house = None
-        self._lock.release()
 
 
 async def keep_history_short(engine: Engine, house: House, stop: asyncio.Event) -> None:
@@ -132,12 +134,10 @@ async def keep_history_short(engine: Engine, house: House, stop: asyncio.Event) 
             continue
 
 
-def lock_of(data_dir: Path) -> FileLock:
-    return FileLock(data_dir / "engine.lock")
-
-
-def take_lock(lock: FileLock, data_dir: Path) -> None:
-    """Raise `EngineBusy` at once when another process holds the data directory."""
+@contextmanager
+def one_process(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for this process. Raises `EngineBusy` at once when another one holds it."""
+    lock = FileLock(data_dir / "engine.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -149,6 +149,10 @@ def take_lock(lock: FileLock, data_dir: Path) -> None:
                 {"data_dir": str(data_dir)},
             )
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 # --- the acts as workflows ----------------------------------------------------------------------------------------------
@@ -169,7 +173,11 @@ async def _clear(ticket_id: str) -> None:
     await clear(_durable_step(), TicketId(ticket_id))
 
 
-_WORKFLOWS: dict[Act, Callable[[str], Awaitable[None]]] = {"acquire": _acquire, "deliver": _deliver, "clear": _clear}
+_WORKFLOWS: dict[Act, Callable[[str], Coroutine[Any, Any, None]]] = {
+    "acquire": _acquire,
+    "deliver": _deliver,
+    "clear": _clear,
+}
 
 
 def _durable_step() -> Step:

@@ -74,7 +74,7 @@ async def give_to_client(house: House, info_hash: InfoHash) -> None:
                 {"info_hash": info_hash},
             )
         )
-    house.news.set()
+    house.handed_over.set()
 
 
 async def running_downloads(tx: Tx) -> int:

@@ -56,6 +56,7 @@ class House:
     config_file: Path | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: look for due tickets
     recorded: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: tell the bus
+    handed_over: asyncio.Event = field(default_factory=asyncio.Event)  # the client got something: look at it now
     progress: dict[TicketId, Progress] = field(default_factory=dict)
     account: Account | None = None
     account_at: datetime | None = None
@@ -88,7 +89,7 @@ class House:
     @property
     def torrent_dir(self) -> Path:
         """Our private copies of .torrent files (they carry the passkey: 0700)."""
-        return self.data_dir / "torrents"
+        return self.data_dir / "torrent-files"
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:

@@ -39,7 +39,7 @@ async def watch(house: House, stop: asyncio.Event) -> None:
                 await alerts.raise_(tx, "client", Severity.ERROR, error.reason, house.now())
         except Exception:
             log.exception("monitor_broke")
-        await _pause(stop, pause)
+        await _pause(house, stop, pause)
 
 
 async def look(house: House) -> bool:
@@ -148,7 +148,7 @@ async def _keep_seeding(house: House, statuses: Mapping[InfoHash, TorrentStatus]
     for status in paused:
         async with house.db.read() as tx:
             record = await torrents.get(tx, status.info_hash)
-        if record is None or record.seeding_secs >= needed_seconds(record.indexer, house.settings.seeding.hours):
+        if record is None or record.seeding_secs >= needed_seconds(record.indexer or "", house.settings.seeding.hours):
             continue
         await house.client.resume(status.info_hash)
         async with house.write() as tx:
@@ -177,8 +177,12 @@ def _older(then: datetime, now: datetime, secs: float) -> bool:
     return now - then > timedelta(seconds=secs)
 
 
-async def _pause(stop: asyncio.Event, secs: float) -> None:
+async def _pause(house: House, stop: asyncio.Event, secs: float) -> None:
+    """Wait for the next look; a fresh hand-over or the end of the service cuts the wait short."""
+    if stop.is_set():
+        return
     try:
-        await asyncio.wait_for(stop.wait(), secs)
+        await asyncio.wait_for(house.handed_over.wait(), secs)
     except TimeoutError:
         return
+    house.handed_over.clear()

@@ -14,11 +14,11 @@ from earmark.clients import open_client
 from earmark.core.naming import parse_pattern
 from earmark.core.states import TERMINAL, TicketState
 from earmark.indexers import MamIndexer, open_indexers
-from earmark.library.placement import sweep_orphans
+from earmark.library.undo import sweep_orphans
 from earmark.media.bind import FfmpegBinder
 from earmark.media.ffmpeg import find_ffmpeg
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
-from earmark.pipeline.engine import Engine, keep_history_short, lock_of, take_lock
+from earmark.pipeline.engine import Engine, keep_history_short, one_process
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.monitor import look, save_bind_progress, watch
@@ -59,15 +59,10 @@ async def open_house(
     """A working house: everything runs from entering to leaving. Raises an EarmarkError that says what to mend when a
     part cannot be opened (another process on the data directory, a damaged database, no ffmpeg …)."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = lock_of(data_dir)
-    take_lock(lock, data_dir)
-    try:
+    with one_process(data_dir):
         async with _open_rooms(settings, data_dir, config_file, reload_server, clock) as house:
-            engine = Engine(house, database_url=_engine_url(settings))
-            async with _running(house, engine):
+            async with _running(house, Engine(house, database_url=_engine_url(settings))):
                 yield house
-    finally:
-        lock.release()
 
 
 @asynccontextmanager
@@ -80,7 +75,7 @@ async def _open_rooms(
 ) -> AsyncIterator[House]:
     """The parts, opened in order and closed in the reverse one."""
     parse_pattern(settings.library.pattern)
-    tool = await find_ffmpeg(settings.converter.ffmpeg_path)
+    tool = await asyncio.to_thread(find_ffmpeg, settings.converter.ffmpeg_path)
     db = await Database.open(_database(settings, data_dir), backup_dir=data_dir / "backups", now=clock)
     try:
         vault = Vault(db, data_dir / "vault.key", clock)
@@ -128,6 +123,7 @@ async def _running(house: House, engine: Engine) -> AsyncIterator[None]:
         stop.set()
         house.news.set()
         house.recorded.set()
+        house.handed_over.set()
         await engine.stop()
         await asyncio.gather(*loops, return_exceptions=True)
 
@@ -159,6 +155,8 @@ async def _put_in_order(house: House) -> None:
     root = house.settings.library.audiobooks.absolute()
     if root.exists():
         await sweep_orphans(root, running)
+    for folder in (house.download_dir, house.work_dir):
+        folder.mkdir(parents=True, exist_ok=True)
     house.client_identity = await house.client.about()
     await look(house)
 

@@ -34,6 +34,10 @@ class Box:
         kept = self._read(f"{info_hash}.magnet")
         return kept.decode() if kept is not None else None
 
+    def forget(self, info_hash: InfoHash) -> None:
+        for suffix in ("torrent", "magnet"):
+            (self._folder / f"{info_hash}.{suffix}").unlink(missing_ok=True)
+
     def _read(self, name: str) -> bytes | None:
         path = self._folder / name
         return path.read_bytes() if path.exists() else None

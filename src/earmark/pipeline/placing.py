@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from earmark.core.naming import parse_pattern, render, safe_segment
+from earmark.core.naming import file_name, parse_pattern, render
 from earmark.core.states import Placing, TicketState
 from earmark.core.ticket import Ticket
-from earmark.library.placement import Placed, Planned, place, plan_placement
-from earmark.library.sidecars import metadata_json, metadata_opf
+from earmark.library.placement import Placed, place
+from earmark.library.sidecars import facts, metadata_json, metadata_opf
+from earmark.library.survey import Planned, plan_placement
 from earmark.pipeline.binding import BOOK, COVER, bound_facts
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
@@ -17,21 +16,21 @@ from earmark.pipeline.stages import stage
 from earmark.pipeline.workspaces import workspace_of
 
 
-async def shelve(house: House, ticket: Ticket, payload: Placing) -> Placed:
+async def put_on_shelf(house: House, ticket: Ticket, payload: Placing) -> Placed:
     """Place everything of this ticket. A second time it only confirms what the journal says is there."""
     folder = workspace_of(house, ticket.id)
     tags, chapters = bound_facts(folder)
+    book = facts(tags)
     files = [
-        Planned(folder / BOOK, f"{safe_segment(tags.title, suffix='.m4b')}", "book"),
-        Planned(metadata_json(tags, chapters), "metadata.json", "sidecar"),
-        Planned(metadata_opf(tags), "metadata.opf", "sidecar"),
+        Planned(folder / BOOK, file_name(tags.title, "m4b"), "book"),
+        Planned(metadata_json(book, chapters), "metadata.json", "sidecar"),
+        Planned(metadata_opf(book), "metadata.opf", "sidecar"),
     ]
     if (folder / COVER).exists():
         files.append(Planned(folder / COVER, "cover.jpg", "cover"))
     parts = render(parse_pattern(house.settings.library.pattern), tags)
-    plan = await asyncio.to_thread(
-        plan_placement, house.settings.library.audiobooks.absolute(), parts, files, ticket.id
-    )
+    root = house.settings.library.audiobooks.absolute()
+    plan = plan_placement(root, parts, files, ticket.id, workspace=folder)
 
     def report(done: int, total: int) -> None:
         progress = Progress.of(TicketState.PLACING, "place", done, total, "files", files[min(done, total - 1)].name)
