@@ -15,6 +15,7 @@ from earmark.core.release import SeriesRef
 from earmark.indexers.text import clean, plain_description
 
 UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
+LONGEST_MEASURE = 40  # characters of a duration or a rate; patterns with blanks in them go slow on anything long
 BIGGEST = 2**63 - 1  # what a database column can hold
 
 
@@ -34,12 +35,13 @@ def description(value: object) -> str:
 
 def whole(value: object) -> int | None:
     """A whole number that may come as text, with or without thousands commas."""
+    written = value.strip().replace(",", "") if isinstance(value, str) else ""
+    if re.fullmatch(r"-?\d{1,24}", written, re.ASCII):
+        value = int(written)  # exact, where a float would round
     number = real(value)
     if number is None or number != int(number):
         return None
-    exact = int(value) if isinstance(value, int) else int(number)
-    if isinstance(value, str) and re.fullmatch(r"-?[\d,]{1,24}", value.strip(), re.ASCII):
-        exact = int(value.replace(",", ""))
+    exact = value if isinstance(value, int) else int(number)
     return exact if abs(exact) <= BIGGEST else None
 
 
@@ -163,7 +165,7 @@ def media_info(value: object) -> tuple[float | None, int | None]:
 
 def _duration(value: object) -> float | None:
     """`20:04:11`, `04:11` or `20 h 4 min`. A bare number has no unit, so it says nothing."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > LONGEST_MEASURE:
         return None
     written = value.strip().lower()
     if clock := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,3})?)", written, re.ASCII):
@@ -176,13 +178,12 @@ def _duration(value: object) -> float | None:
 
 
 def _kbps(value: object) -> int | None:
-    """Bits a second (`64000`), or with its unit (`64 kb/s`)."""
-    kilo = (
-        re.fullmatch(r"\s*([\d.,\s]{1,12}?)\s*kb(?:ps|it/s|/s)\s*", value, re.IGNORECASE)
-        if isinstance(value, str)
-        else None
-    )
-    rate = real(re.sub(r"\s", "", kilo.group(1))) if kilo else real(value)
+    """Bits a second (`64000`), or with its unit (`64 kb/s`, `1 411 kb/s`)."""
+    if isinstance(value, str) and len(value) > LONGEST_MEASURE:
+        return None
+    written = re.sub(r"\s", "", value).lower() if isinstance(value, str) else ""
+    kilo = re.fullmatch(r"([\d.,]+)kb(?:ps|it/s|/s)", written, re.ASCII)
+    rate = real(kilo.group(1)) if kilo else real(value)
     if rate is None:
         return None
     kbps = round(rate if kilo else rate / 1000)
