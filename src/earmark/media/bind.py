@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from mutagen import MutagenError
+
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook
 from earmark.core.reasons import PermanentError, Reason, TransientError
 from earmark.media import cover as covers
@@ -122,7 +124,7 @@ class FfmpegBinder:
         chapters = book_chapters(plan, source_secs)
         book = room / "book.m4b"
         await mux_book(self.tool, audio, chapters, book, room / "chapters.txt")
-        await asyncio.to_thread(tagging.write_tags, book, plan.tags, plan.cover)
+        await asyncio.to_thread(_write_tags, book, plan)
         proven = await prove_bound(
             self.tool,
             book,
@@ -133,6 +135,15 @@ class FfmpegBinder:
         await asyncio.to_thread(_check_tags, book, plan)
         reporter.of_book("verify", chapters, total, total)
         return proven
+
+
+def _write_tags(book: Path, plan: BindPlan) -> None:
+    if book.stat().st_size == 0:
+        raise unproven("it is empty")
+    try:
+        tagging.write_tags(book, plan.tags, plan.cover)
+    except MutagenError as error:
+        raise unproven(f"its tags could not be written: {error}") from error
 
 
 def _check_tags(book: Path, plan: BindPlan) -> None:

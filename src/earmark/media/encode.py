@@ -17,6 +17,7 @@ from earmark.media.ffmpeg import FfmpegTool, run, running, url
 MONO_KBPS = 64
 STEREO_KBPS = 128
 LOSSLESS = ("flac", "alac", "pcm_", "wmalossless", "ape", "wavpack", "tta")
+MUX_PATIENCE_SECS = 120.0
 FAST_CODER_FROM_KBPS = 64  # a channel; below it ffmpeg's thorough coder is audibly better (its own documentation)
 
 
@@ -75,7 +76,7 @@ async def mux_book(tool: FfmpegTool, audio: Path, chapters: Sequence[Chapter], o
     args += ["-map", "0:a:0", "-map_metadata", "1", "-map_chapters", "1", "-c", "copy", "-fflags", "+bitexact"]
     args += ["-movflags", "+faststart", "-brand", "M4B ", "-f", "ipod", url(out)]
     size = (await asyncio.to_thread(audio.stat)).st_size
-    await run(tool, args, subject=out.name, patience_secs=max(120.0, size / 1_000_000))
+    await run(tool, args, subject=out.name, patience_secs=max(MUX_PATIENCE_SECS, size / 1_000_000))
 
 
 def chapter_listing(chapters: Sequence[Chapter]) -> str:

@@ -24,6 +24,7 @@ from earmark.core.reasons import EarmarkError, PermanentError, Reason, Transient
 
 NICENESS = 10
 GRACE_SECS = 0.25  # between SIGTERM and SIGKILL; three processes still end within a second
+LAST_WAIT_SECS = 5.0  # a killed process is gone at once; a disk that hangs may hold it longer
 STDERR_LINES = 40
 READ_BYTES = 256 * 1024
 BUFFER_BYTES = 1024 * 1024  # how far a decoder may run ahead of its reader
@@ -150,16 +151,24 @@ class FfmpegRun:
         """End the whole group: SIGTERM, a short grace, SIGKILL; then wait for it. Harmless when it has ended."""
         try:
             if self._process.returncode is None:
+                if self._process.stdin is not None:
+                    self._process.stdin.transport.abort()
                 self._signal(signal.SIGTERM)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(GRACE_SECS):
-                        await self._process.wait()
+                await self._gone(GRACE_SECS)
                 self._signal(signal.SIGKILL)
-                await self._process.wait()
+                await self._gone(LAST_WAIT_SECS)
         finally:
             if self._process.returncode is None:  # cancelled a second time while waiting
                 self._signal(signal.SIGKILL)
             self._stderr.cancel()
+
+    async def _gone(self, within_secs: float) -> None:
+        """Wait for the end. asyncio sees it only once the pipes are read empty, so they are."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_secs):
+                while self._process.stdout is not None and await self._process.stdout.read(READ_BYTES):
+                    pass
+                await self._process.wait()
 
     def error(self, code: int) -> EarmarkError:
         """What exit code `code` means, as an error."""
@@ -291,7 +300,8 @@ def disk_full(subject: str) -> TransientError:
 def last_line(lines: Sequence[str]) -> str:
     """The last thing ffmpeg complained about, without the addresses it prints."""
     errors = [line for line in lines if "[error]" in line or "[fatal]" in line]
-    tail = errors or [line for line in lines if line.strip()]
+    telling = [line for line in errors if not re.search(r"Invalid data found when|Error opening input", line)]
+    tail = telling or errors or [line for line in lines if line.strip()]
     if not tail:
         return ""
     said = re.sub(r"\[[^\]]* @ 0x[0-9a-f]+\]\s*|\[(error|fatal|info|warning)\]\s*", "", tail[-1])

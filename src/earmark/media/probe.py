@@ -13,7 +13,8 @@ from pathlib import Path
 
 from earmark.core.binding import AudioInfo, Chapter
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
-from earmark.media.containers import read_container
+from earmark.media.containers import read_container, sniff
+from earmark.media.decode import corrupt
 from earmark.media.ffmpeg import SAFE_INPUT, FfmpegTool, last_line, running, url
 
 
@@ -38,7 +39,7 @@ async def probe(path: Path, tool: FfmpegTool) -> AudioInfo:
 async def ask_ffmpeg(path: Path, tool: FfmpegTool) -> AudioInfo:
     """The same facts from ffmpeg's own description of the file; about 0.1 s."""
     report: list[str] = []
-    args = [*SAFE_INPUT, "-i", url(path), "-map_metadata", "0", "-f", "ffmetadata", "pipe:1"]
+    args = ["-v", "level+info", *SAFE_INPUT, "-i", url(path), "-map_metadata", "0", "-f", "ffmetadata", "pipe:1"]
     async with running(tool, args, subject=path.name, on_line=report.append) as process:
         listing = b""
         while chunk := await process.read():
@@ -49,7 +50,9 @@ async def ask_ffmpeg(path: Path, tool: FfmpegTool) -> AudioInfo:
         error = process.error(code)
         if error.transient:
             raise error
-        raise not_audio(path, last_line(report) if code else "it holds no audio stream")
+        if code and not any("Input #0" in line for line in report):
+            raise await asyncio.to_thread(_refused, path, last_line(list(process.lines)))
+        raise not_audio(path, "it holds no audio stream")
     tags, chapters = parse_ffmetadata(listing.decode("utf-8", "replace"))
     return _described(path, audio, report, tags, chapters)
 
@@ -134,6 +137,13 @@ def not_audio(path: Path, why: str) -> PermanentError:
             {"file": path.name},
         )
     )
+
+
+def _refused(path: Path, why: str) -> PermanentError:
+    """A file that begins like audio and cannot be opened is damaged; anything else never was audio."""
+    if sniff(path) in {"mp4", "flac", "ogg", "asf", "wav"}:
+        return corrupt(AudioInfo(path, "", 0.0, 0, 0, None), 0.0, why)
+    return not_audio(path, why)
 
 
 def _with_chapters(info: AudioInfo, chapters: tuple[Chapter, ...]) -> AudioInfo:

@@ -25,6 +25,7 @@ class Reporter:
         self._clock = clock
         self._last_at = -1.0
         self._phase = ""
+        self._whole = False
 
     def of_sources(self, phase: Phase, index: int, secs: float) -> None:
         """`secs` of source `index` are done. A claim that turns out too low grows with the truth."""
@@ -44,9 +45,10 @@ class Reporter:
 
     def _say(self, phase: str, index: int, titles: Sequence[str], done: float, total: float) -> None:
         now = self._clock()
-        if phase == self._phase and done < total and now - self._last_at < MIN_INTERVAL_SECS:
+        whole = done >= total
+        if phase == self._phase and (self._whole if whole else now - self._last_at < MIN_INTERVAL_SECS):
             return
-        self._phase, self._last_at = phase, now
+        self._phase, self._last_at, self._whole = phase, now, whole
         count = len(titles)
         index = min(index, count - 1)
         self._sink(BindProgress(phase, index, count, titles[index], done, total))

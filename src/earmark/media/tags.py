@@ -85,8 +85,11 @@ def joined(names: Sequence[str]) -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """A title fit for a chapter list: no control characters, single spaces, not endless."""
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:limit].rstrip()
+    """A title fit for a chapter list: no control characters, single spaces, not endless.
+
+    A backslash at the end goes too: ffmpeg 5 takes it for a line that goes on, however it is escaped.
+    """
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:limit].rstrip("\\ ")
 
 
 def _fields(tags: BookTags) -> dict[str, list[object]]:
