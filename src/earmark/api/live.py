@@ -38,7 +38,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
-    """Bounds of one connection. `backlog` is how many events may happen while one page of them is being sent."""
+    """Bounds of one connection. `backlog` is how many events may happen while a single message waits to be sent."""
 
     backlog: int = 1000
     page: int = 500
@@ -58,21 +58,23 @@ class Hangup(Exception):
 
 @dataclass(slots=True)
 class Letterbox:
-    """What came from the bus and was not dealt with: latest progress by ticket, and how often the bell rang."""
+    """What came from the bus and was not dealt with: latest progress by ticket, and how many events happened while the
+    other side would not take the message at hand."""
 
     backlog: int
-    rung: int = 0
+    stuck: bool = False  # a message is on its way and does not get through
+    missed: int = 0
     progress: dict[TicketId, Message] = field(default_factory=dict)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fill(self, incoming: AsyncIterator[Message]) -> None:
         async for message in incoming:
             if message.seq is not None:
-                self.rung += 1
+                self.missed += self.stuck
             elif message.ticket_id is not None and message.type == "progress":
                 self.progress[message.ticket_id] = message
             self.bell.set()
-            if self.rung > self.backlog:
+            if self.missed > self.backlog:
                 raise Hangup(TOO_SLOW, "you read too slowly; reconnect with ?since= and your last seq")
 
     def take_progress(self) -> list[Message]:
@@ -175,7 +177,6 @@ class Speaker:
 
     async def _tell_events(self) -> None:
         while True:
-            self._box.rung = 0
             events = await self._desk.events_since(self._house, self.seq, self._limits.page)
             for event in events:
                 await self._send(await messages.of_event(self._house, self._desk, event))
@@ -195,11 +196,14 @@ class Speaker:
 
     async def _send(self, message: dict[str, object]) -> None:
         text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        self._box.stuck, self._box.missed = True, 0
         try:
             async with asyncio.timeout(self._limits.send_secs):
                 await self._socket.send_text(text.encode("utf-8", "backslashreplace").decode())
         except TimeoutError as error:
             raise Hangup(TOO_SLOW, "you read too slowly; reconnect with ?since= and your last seq") from error
+        finally:
+            self._box.stuck = False
 
 
 async def _hear(socket: WebSocket) -> None:

@@ -24,6 +24,8 @@ log = structlog.get_logger("earmark.api")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY_IN_QUERY = re.compile(r"(?i)\b((?:api_?key|token)=)[^&\s\"']+")
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 MAX_BODY_BYTES = 1024 * 1024
 
 HEADERS = {
@@ -56,7 +58,7 @@ class Frame:
         async def framed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 for name, value in HEADERS.items():
@@ -76,9 +78,18 @@ class Frame:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """The path without its query: keys may travel there."""
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
-        self._metrics.request_took(scope["method"], route, status, seconds)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.request_took(method, _template(scope), status, seconds)
         log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+def _template(scope: Scope) -> str:
+    """The route's pattern, prefix included: `/api/v1/ticket/{ticket_id}`, not one series for each ticket."""
+    pattern = getattr(scope.get("route"), "path", None)
+    if not isinstance(pattern, str):
+        return "unmatched"
+    prefix = "/".join(scope["path"].split("/")[: -pattern.count("/")])
+    return prefix + pattern if prefix.endswith("/api/v1") else pattern
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
