@@ -1,83 +1,13 @@
-"""A library on a real disk, a real database with one ticket in it, and the bound book to place."""
+"""A library on a real disk with a real database beside it, and a disk that is soon full."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
-from earmark.core.states import Pending
-from earmark.core.ticket import Ticket, TicketId
-from earmark.core.wish import BookWish, Kind, TicketRequest
-from earmark.library.placement import PlacementPlan, Planned, plan_placement
-from earmark.store import Database, JournalEntry, journal, tickets
-
-NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
-TICKET = TicketId("0f8fad5b-d9cb-469f-a165-70867728950e")
-OTHER = TicketId("7c9e6679-7425-40de-944b-e07fc1f90ae7")
-AUDIO = bytes(range(256)) * 1200  # some hundred kilobytes: more than one read, quick to hash
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Everything a placement needs, and a look at what it did."""
-
-    root: Path
-    work: Path
-    db: Database
-
-    def plan(self, ticket: TicketId = TICKET, *, audio: bytes = AUDIO, root: Path | None = None) -> PlacementPlan:
-        self.work.mkdir(exist_ok=True)
-        book = self.work / "book.m4b"
-        book.unlink(missing_ok=True)
-        book.write_bytes(audio)
-        files = (
-            Planned(book, "Title (1895).m4b", "book"),
-            Planned(b'{"title": "Title"}\n', "metadata.json", "sidecar"),
-            Planned(b"<package/>\n", "metadata.opf", "sidecar"),
-            Planned(b"\xff\xd8\xffjpeg", "cover.jpg", "cover"),
-        )
-        return plan_placement(root or self.root, ("Author", "Saga", "1 - Title"), files, ticket, workspace=self.work)
-
-    def tree(self, root: Path | None = None) -> dict[str, bytes]:
-        """Every file below the library, hidden ones too, and empty folders as `name/`."""
-        base = root or self.root
-        found: dict[str, bytes] = {}
-        for path in base.rglob("*"):
-            if path.is_file():
-                found[str(path.relative_to(base))] = path.read_bytes()
-            elif path.is_dir() and not any(path.iterdir()):
-                found[f"{path.relative_to(base)}/"] = b""
-        return found
-
-    async def rows(self, ticket: TicketId = TICKET) -> list[JournalEntry]:
-        async with self.db.read() as tx:
-            return await journal.of_ticket(tx, ticket)
-
-
-def complete(audio: bytes = AUDIO) -> dict[str, bytes]:
-    """What the library holds after the placement of `Shelf.plan`."""
-    folder = "Author/Saga/1 - Title"
-    return {
-        f"{folder}/Title (1895).m4b": audio,
-        f"{folder}/metadata.json": b'{"title": "Title"}\n',
-        f"{folder}/metadata.opf": b"<package/>\n",
-        f"{folder}/cover.jpg": b"\xff\xd8\xffjpeg",
-    }
-
-
-async def open_store(folder: Path) -> Database:
-    db = await Database.open(folder / "earmark.db", backup_dir=folder / "backups", now=lambda: NOW)
-    async with db.write() as tx:
-        for ticket_id in (TICKET, OTHER):
-            if await tickets.get(tx, ticket_id) is None:
-                request = TicketRequest(kind=Kind.AUDIOBOOK, wish=BookWish("Title"))
-                await tickets.create(tx, Ticket(ticket_id, request, "digest", NOW, NOW, Pending(NOW)), "test")
-    return db
+from library_kit import Shelf, open_store
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from earmark.core.reasons import EarmarkError
 from earmark.library.offload import offload
-from earmark.library.shelving import shelve
+from earmark.library.shelving import forget_old, shelve
 from earmark.library.staging import Step, temp_name
 from earmark.library.survey import FileKind, PlacementPlan, Planned, Survey, plan_placement, survey_target
 from earmark.library.undo import take_back
@@ -81,6 +81,7 @@ async def place(
     await _mark_files(db, rows, survey, methods, clock())
     step("journal the proof")
     await _mark(db, [row.id for row in rows], JournalState.VERIFIED, clock())
+    await offload(lambda _: forget_old(plan, step))
     total = sum(digest.size for digest in survey.digests.values())
     return Placed(plan.folder, tuple(file.name for file in plan.files), total)
 
@@ -91,7 +92,7 @@ def _proven(survey: Survey, known: Sequence[JournalEntry]) -> list[int]:
         return []
     made = {str(path) for path in survey.made}
     folders = [row for row in known if row.op is JournalOp.MKDIR and row.target in made]
-    return [row.id for row in (*survey.owned.values(), *folders)]
+    return [row.id for row in (*survey.owned.values(), *folders) if row.state is JournalState.PLANNED]
 
 
 async def _abandon(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from earmark.core.reasons import JsonValue, Reason
 from earmark.library.faults import CopyDiffers, from_os
-from earmark.library.staging import Digest, Step, digest_of, discard, flush_folder, put, temp_name
+from earmark.library.staging import Digest, Step, aside_of, digest_of, discard, flush_folder, put, temp_name
 from earmark.library.survey import Check, PlacementPlan, Planned, Survey, confine, may_link, refuse_existing
 
 Tell = Callable[[int, int], None]
@@ -25,6 +25,13 @@ def shelve(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: C
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
             raise refuse_existing(plan, survey.digests, check) from error
         raise from_os(error, "placing the book", plan.folder) from error
+
+
+def forget_old(plan: PlacementPlan, step: Step) -> None:
+    """Let go of what a replacement kept aside; only once the journal knows the new files, for until then the old ones
+    are what an undo would look for. What cannot be removed now is swept at the next start."""
+    with suppress(OSError):
+        _clear_leftovers(plan, step)
 
 
 def _build(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: Check) -> dict[str, str]:
@@ -90,7 +97,6 @@ def _renew(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: C
         with suppress(OSError):
             _put_back(plan, survey, replaced, step)
         raise
-    _clear_leftovers(plan, step)
     return methods
 
 
@@ -109,7 +115,7 @@ def _make_folder(folder: Path, step: Step) -> None:
 
 def _keep_aside(plan: PlacementPlan, goal: Path, step: Step, check: Check) -> None:
     """A second, hidden name for what is about to be replaced; one from an interrupted run is older and stays."""
-    aside = _aside(plan, goal.name)
+    aside = aside_of(plan.ticket_id, goal)
     if not os.path.lexists(goal) or os.path.lexists(aside):
         return
     step(f"keep {goal.name} aside")
@@ -124,7 +130,7 @@ def _keep_aside(plan: PlacementPlan, goal: Path, step: Step, check: Check) -> No
 
 def _put_back(plan: PlacementPlan, survey: Survey, replaced: Sequence[Path], step: Step) -> None:
     for file in plan.files:
-        goal, aside = plan.folder / file.name, _aside(plan, file.name)
+        goal, aside = plan.folder / file.name, aside_of(plan.ticket_id, plan.folder / file.name)
         if os.path.lexists(aside):
             step(f"put {file.name} back")
             aside.replace(goal)
@@ -137,13 +143,9 @@ def _put_back(plan: PlacementPlan, survey: Survey, replaced: Sequence[Path], ste
 def _clear_leftovers(plan: PlacementPlan, step: Step) -> None:
     """Nothing hidden of this placement stays in the book's folder."""
     for file in plan.files:
-        aside = _aside(plan, file.name)
+        aside = aside_of(plan.ticket_id, plan.folder / file.name)
         for name in (temp_name(plan.ticket_id, file.name), aside.name, temp_name(plan.ticket_id, aside.name)):
             discard(plan.folder / name, step)
-
-
-def _aside(plan: PlacementPlan, name: str) -> Path:
-    return plan.folder / temp_name(plan.ticket_id, name, "old")
 
 
 def _verify(plan: PlacementPlan, digests: Mapping[str, Digest]) -> None:

@@ -4,6 +4,7 @@ that a test can end the process at any of them."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -47,14 +48,21 @@ def temp_name(ticket_id: str, goal: str, kind: str = "part") -> str:
     return f".earmark-{mark_of(ticket_id)}-{digest}.{kind}"
 
 
+def aside_of(ticket_id: str, goal: Path) -> Path:
+    """Where the file `goal` is kept while another takes its place."""
+    return goal.with_name(temp_name(ticket_id, goal.name, "old"))
+
+
 def digest_of(content: Content, check: Callable[[], None]) -> Digest:
     """Size and SHA-256 of bytes or of a regular file (a symlink is not followed)."""
     if isinstance(content, bytes):
         return Digest(len(content), hashlib.sha256(content).hexdigest())
     try:
         descriptor = os.open(content, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError as error:
-        raise _source_missing(content, "is gone") from error
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ELOOP}:
+            raise
+        raise _source_missing(content, "is gone" if error.errno == errno.ENOENT else "is a symlink") from error
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _source_missing(content, "is not a regular file")

@@ -14,7 +14,17 @@ from pathlib import Path
 from earmark.core.ticket import TicketId
 from earmark.library.faults import from_os
 from earmark.library.offload import offload
-from earmark.library.staging import TEMP_NAME, Digest, Step, digest_of, discard, flush_folder, mark_of, temp_name
+from earmark.library.staging import (
+    TEMP_NAME,
+    Digest,
+    Step,
+    aside_of,
+    digest_of,
+    discard,
+    flush_folder,
+    mark_of,
+    temp_name,
+)
 from earmark.store import Database, journal
 from earmark.store.journal import JournalEntry, JournalOp, JournalState
 
@@ -59,7 +69,7 @@ def take_back(rows: Sequence[JournalEntry], ticket_id: TicketId, step: Step, che
         for folder in folders:
             ours = [row for row in files if Path(row.target).parent == folder]
             there = [row for row in ours if os.path.lexists(row.target)]
-            gone = [Path(row.target) for row in there if _unchanged(row, check)]
+            gone = [Path(row.target) for row in there if _is_ours(row, ticket_id, step, check)]
             kept += [Path(row.target) for row in there if Path(row.target) not in gone]
             _remove(folder, gone, ticket_id, step)
             removed += gone
@@ -73,8 +83,20 @@ def take_back(rows: Sequence[JournalEntry], ticket_id: TicketId, step: Step, che
     return Undone(tuple(removed), tuple(kept))
 
 
-def _unchanged(row: JournalEntry, check: Callable[[], None]) -> bool:
+def _is_ours(row: JournalEntry, ticket_id: TicketId, step: Step, check: Callable[[], None]) -> bool:
+    """Is the file there what the journal says? A replacement that was interrupted has kept it aside: it comes back."""
     path = Path(row.target)
+    if _matches(path, row, check):
+        return True
+    aside = aside_of(ticket_id, path)
+    if not _matches(aside, row, check):
+        return False
+    step(f"put {path.name} back")
+    aside.replace(path)
+    return True
+
+
+def _matches(path: Path, row: JournalEntry, check: Callable[[], None]) -> bool:
     if path.is_symlink() or not path.is_file() or path.stat().st_size != row.size or row.sha256 is None:
         return False
     return digest_of(path, check) == Digest(row.size, row.sha256)
