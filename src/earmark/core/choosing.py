@@ -61,6 +61,15 @@ def _doubts(kind: Kind, wish: BookWish, fit: list[ScoredCandidate], threshold: f
                 f"The title “{best.release.title}” is only {title:.0%} alike.",
             )
         )
+    for component in best.components:
+        if component.name in {"author", "narrator"} and component.value is None:
+            doubts.append(
+                ApprovalReason(
+                    ApprovalCode.NAME_SIMILARITY_LOW,
+                    {"similarity": 0.0},
+                    f"The {component.name} is not certain: {component.text}.",
+                )
+            )
     expected, found = wish.runtime_secs, best.release.runtime_secs
     if expected and found and abs(found - expected) > RUNTIME_TOLERANCE * expected:
         doubts.append(

@@ -28,20 +28,20 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
         if ticket is None or ticket.state in TERMINAL:
             return
         if error.transient and ticket.attempt + 1 < house.settings.processing.retry_max_attempts:
-            await _wait_and_retry(tx, house, ticket, error.reason)
+            await _wait_and_retry(tx, house, ticket, error)
         else:
             await fail(tx, ticket, error.reason, at=house.now())
     log.warning("step_failed", ticket=ticket_id, code=error.reason.code, message=error.reason.message)
 
 
-async def _wait_and_retry(tx: Tx, house: House, ticket: Ticket, reason: Reason) -> None:
+async def _wait_and_retry(tx: Tx, house: House, ticket: Ticket, error: EarmarkError) -> None:
+    """A site that asks for a long rest (a day at the unsatisfied limit) is not a try that failed: it costs none."""
     now = house.now()
-    asked = reason.evidence.get("retry_after_secs")
-    secs = retry_delay(
-        ticket.attempt, house.settings.processing, float(asked) if isinstance(asked, int | float) else 0.0
-    )
-    until = now + timedelta(seconds=secs)
-    await tickets.wait(tx, ticket.id, Waiting(reason, now, until), wake_at=until, at=now, attempt=ticket.attempt + 1)
+    processing = house.settings.processing
+    asked = float(getattr(error, "retry_after_secs", None) or 0.0)
+    until = now + timedelta(seconds=retry_delay(ticket.attempt, processing, asked))
+    attempt = ticket.attempt if asked > processing.retry_max_delay_secs else ticket.attempt + 1
+    await tickets.wait(tx, ticket.id, Waiting(error.reason, now, until), wake_at=until, at=now, attempt=attempt)
 
 
 async def fail(tx: Tx, ticket: Ticket, reason: Reason, *, at: datetime) -> None:
