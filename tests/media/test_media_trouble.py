@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import random
@@ -10,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from media_bench import Bench, FakeFfmpeg, Studio
@@ -221,6 +223,51 @@ def test_error_texts_name_the_file_and_the_last_word_of_ffmpeg() -> None:
     assert error.reason.message == "ffmpeg gave up at 'a.mp3' (exit code 1): strange header."
     assert "SIGSEGV" in failure(-11, "a.mp3", []).reason.message
     assert failure(255, "a.mp3", ["Exiting normally, received signal 15."]).transient
+
+
+async def test_too_little_space_is_told_before_any_work_begins(
+    studio: Studio, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earmark.media.bind.shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    error = await refused(bench, studio.chirp("1.mp3"), studio.chirp("2.mp3"))
+    assert (error.reason.code, error.transient, bench.heard) == ("disk_full", True, [])
+
+
+@pytest.fixture
+def small_disk(bench: Bench) -> Iterator[Path]:
+    """The workspace on a file system of 8 MiB; needs the right to mount."""
+    bench.workspace.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(bench.workspace)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield bench.workspace
+    subprocess.run(["umount", str(bench.workspace)], check=True)
+
+
+@pytest.mark.parametrize("phase", ["encode", "verify"])
+async def test_a_disk_that_fills_up_under_way_is_named_and_nothing_half_is_left(
+    phase: str, studio: Studio, bench: Bench, small_disk: Path
+) -> None:
+    filler = small_disk / "filler"
+
+    def fill(progress: BindProgress) -> None:
+        if progress.phase == phase and not filler.exists():
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+
+    plan = await bench.plan(studio.chirp("1.flac", 60.0), studio.chirp("2.mp3", 10.0))
+    if phase == "verify":  # nothing is written any more but the rename: across file systems that is a copy
+        await bench.binder.bind(plan, bench.out, bench.workspace, fill)
+        assert bench.out.exists()
+        return
+    with pytest.raises(TransientError) as caught:
+        await bench.binder.bind(plan, bench.out, bench.workspace, fill)
+    assert caught.value.reason.code == "disk_full"
+    assert not bench.out.exists()
+    assert list(small_disk.iterdir()) == [filler]
 
 
 # --- cancelling, killing, sharing ------------------------------------------------------------------------------------

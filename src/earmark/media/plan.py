@@ -74,8 +74,9 @@ def _relative(paths: Sequence[Path]) -> list[str]:
     """Paths relative to the folder that holds them all, with `/` between parts."""
     if len(paths) == 1:
         return [paths[0].name]
-    base = os.path.commonpath([str(p.parent) for p in paths])
-    return [p.relative_to(base).as_posix() for p in paths]
+    absolute = [p.absolute() for p in paths]
+    base = os.path.commonpath([str(p.parent) for p in absolute])
+    return [p.relative_to(base).as_posix() for p in absolute]
 
 
 def _telling(titles: Sequence[str]) -> bool:
