@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import time
-from http.cookies import SimpleCookie
 
 import httpx2
 import jwt
@@ -11,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.testclient import TestClient
 
 from earmark.api.app import create_app
-from earmark.api.auth import issue_session, session_role
+from earmark.api.auth import Sessions, issue_session, session_role
 from earmark.api.middleware import WithoutKeys
 from earmark.pipeline.house import House
 
@@ -188,19 +187,11 @@ async def test_a_forged_session_is_nobody(house, forge) -> None:
     assert session_role(house, forge(issue_session(house, "user"))) is None
 
 
-async def test_the_login_page_can_set_and_clear_the_cookie(house) -> None:
-    app = create_app(house)
-
-    @app.post("/login")
-    async def login(request: Request, response: Response) -> None:
-        request.app.state.set_session_cookie(request, response, "user")
-
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://earmark.test") as client:
-        answer = await client.post("/login")
-        morsel = SimpleCookie(answer.headers["set-cookie"])["earmark_session"]
-        assert (morsel["httponly"], morsel["secure"], morsel["samesite"], morsel["path"]) == (True, True, "lax", "/")
-        assert (await client.get("/api/v1/stats")).status_code == 200
-        assert (await client.get("/api/v1/config")).status_code == 403
+async def test_the_login_page_gets_what_it_needs_to_open_a_session(house, anybody) -> None:
+    sessions = Sessions(house)
+    anybody.cookies.set(sessions.cookie_name, sessions.issue("user"))
+    assert (await anybody.get("/api/v1/stats")).status_code == 200
+    assert (await anybody.get("/api/v1/config")).status_code == 403
 
 
 # --- around every request ---

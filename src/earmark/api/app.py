@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -12,7 +11,6 @@ from starlette.types import ASGIApp
 
 from earmark import __version__
 from earmark.api import admin, live, tickets
-from earmark.api.auth import clear_session_cookie, role_of_request, set_session_cookie
 from earmark.api.context import Desk, HouseDesk
 from earmark.api.live import LiveLimits
 from earmark.api.metrics import Metrics
@@ -46,7 +44,7 @@ def create_app(
     """The application over `house`. `web` (pages), `static` (their files, at /static) and `error_page` (how pages show a
     problem) come from the pages' room; `desk` and `live_limits` are for tests."""
     base = house.settings.server.url_base
-    metrics = Metrics()
+    metrics = Metrics(house.bus)
     app = FastAPI(
         title="Earmark",
         summary="A wish becomes verified files on the right shelf.",
@@ -58,17 +56,13 @@ def create_app(
         docs_url=None,  # both viewers load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_with_counting(house, metrics, lifespan),
+        lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )
     app.state.house = house
     app.state.desk = desk or HouseDesk()
     app.state.metrics = metrics
     app.state.live_limits = live_limits or LiveLimits()
-    # The pages' login uses these without importing this room.
-    app.state.set_session_cookie = set_session_cookie
-    app.state.clear_session_cookie = clear_session_cookie
-    app.state.role_of_request = role_of_request
     for router in (tickets.user, tickets.admin, admin.user, admin.admin):
         app.include_router(router, prefix=f"{base}/api/v1")
     for router in (admin.root_user, admin.root_open, live.router):
@@ -81,26 +75,6 @@ def create_app(
     app.add_middleware(Frame, metrics=metrics)
     keep_keys_out_of_logs()
     return app
-
-
-def _with_counting(house: House, metrics: Metrics, inner: Lifespan | None) -> Lifespan:
-    """The given lifespan, with the counters following the bus inside it."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        counting = asyncio.create_task(metrics.follow(house.bus))
-        try:
-            if inner is None:
-                yield
-            else:
-                async with inner(app):
-                    yield
-        finally:
-            counting.cancel()
-            with suppress(asyncio.CancelledError):
-                await counting
-
-    return lifespan
 
 
 def _api_paths(base: str) -> Callable[[str], bool]:

@@ -68,21 +68,19 @@ def session_role(house: House, cookie: str | None) -> Role | None:
     return cast("Role", role)
 
 
-def set_session_cookie(request: Request, response: Response, role: Role) -> None:
-    house = house_of(request)
-    response.set_cookie(
-        SESSION_COOKIE,
-        issue_session(house, role),
-        max_age=int(SESSION_LIFE.total_seconds()),
-        path=house.settings.server.url_base or "/",
-        secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
-        httponly=True,
-        samesite="lax",
-    )
+class Sessions:
+    """What the login page needs of all this. It sets and clears the cookie itself."""
 
+    cookie_name = SESSION_COOKIE
 
-def clear_session_cookie(request: Request, response: Response) -> None:
-    response.delete_cookie(SESSION_COOKIE, path=house_of(request).settings.server.url_base or "/")
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def issue(self, role: Role) -> str:
+        return issue_session(self._house, role)
+
+    def role_of(self, request: HTTPConnection) -> Role | None:
+        return session_role(self._house, request.cookies.get(SESSION_COOKIE))
 
 
 def _seal(house: House, claim: str) -> str:

@@ -3,6 +3,8 @@ the bus and the requests as they happen."""
 
 from __future__ import annotations
 
+import asyncio
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -19,7 +21,9 @@ LEVEL = {"ok": 0, "warning": 1, "error": 2}
 class Metrics:
     """All series of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._following: asyncio.Task[None] | None = None
         self.registry = CollectorRegistry()
         r = self.registry
         Gauge("earmark_build_info", "Version", ["version"], registry=r).labels(__version__).set(1)
@@ -42,9 +46,13 @@ class Metrics:
     def request_took(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).observe(seconds)
 
-    async def follow(self, bus: Bus) -> None:
-        """Count changes of state until cancelled."""
-        async with bus.listen() as messages:
+    def start(self) -> None:
+        """Count changes of state from now on; once begun, further calls do nothing. Needs a running event loop."""
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        async with self._bus.listen() as messages:
             async for message in messages:
                 if message.type == "state_change":
                     old, new = message.data.get("old_state"), message.data.get("new_state")

@@ -47,6 +47,7 @@ class Frame:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.start()
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
