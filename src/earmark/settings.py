@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from earmark.core.naming import PatternError, parse_pattern
+
 DEFAULT_PATTERN = "{author}/{series}/{index} - {title} ({year})"
 
 
@@ -237,6 +239,15 @@ class LibrarySettings(Section):
         description="Folder of a book below the library folder. Tokens: {author} {authors} {title} {subtitle} {series} "
         "{index} {series_index} {year} {narrator} {asin} {language}; parts whose tokens are empty vanish.",
     )
+
+    @field_validator("pattern")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        try:
+            parse_pattern(value)
+        except PatternError as error:
+            raise ValueError(f"{error.reason.message} {error.reason.action}") from error
+        return value
 
 
 class SeedingSettings(Section):

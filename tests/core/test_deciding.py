@@ -99,7 +99,9 @@ def test_vip_freeleech_counts_for_vip_members_alone() -> None:
 
 def test_a_free_release_below_the_bar_never_beats_a_paid_one_above_it() -> None:
     paid = release(guid="p")
-    free = release(guid="f", authors=(), narrators=(), freeleech=Freeleech(everyone=True), title="Time Machine, The, and more")
+    free = release(
+        guid="f", authors=(), narrators=(), freeleech=Freeleech(everyone=True), title="Time Machine, The, and more"
+    )
     assert judge(paid, free).candidates[0].release.guid == "p"
 
 
@@ -131,7 +133,9 @@ def test_a_bare_title_that_carries_everything_is_still_found() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(0, 500))
 def test_scores_stay_between_0_and_1_and_are_the_same_every_time(title: str, author: str, seeders: int) -> None:
-    offered = release(title=title, authors=(author,) if author else (), seeders=seeders, series=(SeriesRef(title, "1"),))
+    offered = release(
+        title=title, authors=(author,) if author else (), seeders=seeders, series=(SeriesRef(title, "1"),)
+    )
     first = score(Kind.AUDIOBOOK, WISH, offered, vip_member=False)
     assert 0.0 <= first.score <= 1.0
     assert first == score(Kind.AUDIOBOOK, WISH, offered, vip_member=False)
@@ -155,7 +159,9 @@ OFFER = Offer("mam", 10, True, "qbittorrent", False, 0, 2, 1000, 100)
         ({"running_downloads": 2}, "download_slots"),
     ],
 )
-def test_a_grab_is_admitted_or_waits_for_one_reason_with_one_action(changes: dict[str, object], code: str | None) -> None:
+def test_a_grab_is_admitted_or_waits_for_one_reason_with_one_action(
+    changes: dict[str, object], code: str | None
+) -> None:
     reason = admit(dataclasses.replace(OFFER, **changes))  # type: ignore[arg-type]
     assert (reason.code if reason else None) == code
     assert reason is None or reason.action

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,8 +30,8 @@ def test_every_state_has_a_payload_type_of_its_own() -> None:
 
 
 def test_document_003_happy_path_is_legal() -> None:
-    path = "PENDING SEARCHING MATCHING AUTO_APPROVED DOWNLOADING CONVERTING PLACING COMPLETED".split()
-    for old, new in zip(path, path[1:], strict=False):
+    path = ["PENDING", "SEARCHING", "MATCHING", "AUTO_APPROVED", "DOWNLOADING", "CONVERTING", "PLACING", "COMPLETED"]
+    for old, new in itertools.pairwise(path):
         check_transition(TicketState(old), TicketState(new))
 
 

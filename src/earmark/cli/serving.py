@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
+from earmark import __version__
 from earmark.api.app import create_app
+from earmark.api.auth import Sessions
 from earmark.cli.failures import CommandFailed
 from earmark.cli.logs import set_up_logs
 from earmark.cli.remote import note_service
@@ -19,7 +22,7 @@ from earmark.pipeline.house import House
 from earmark.pipeline.service import open_house
 from earmark.settings import ServerSettings
 from earmark.settings_sources import Loaded, check_paths, load_settings
-from earmark.web import create_web
+from earmark.web import BoundDesk, create_web, static_files
 
 GRACE_SECS = 3
 
@@ -56,9 +59,17 @@ async def _serve(loaded: Loaded) -> None:
             noted.unlink(missing_ok=True)
 
 
-def build_app(house: House):  # type: ignore[no-untyped-def]
-    """The faces over one house."""
-    return create_app(house, web=create_web(house))
+def build_app(house: House) -> FastAPI:
+    """The faces over one house: pages and interface share keys, sessions and the way errors look."""
+    web = create_web(
+        BoundDesk(house),
+        Sessions(house),
+        house.tokens,
+        version=__version__,
+        url_base=house.settings.server.url_base,
+        now=house.now,
+    )
+    return create_app(house, web=web.router, static=static_files(), error_page=web.error_page)
 
 
 def _listen(server: ServerSettings) -> socket.socket:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html.parser import HTMLParser
 
 from earmark.core.binding import BookTags
 from earmark.core.release import Release
+from earmark.core.text import plain_text
 from earmark.core.wish import BookWish
 
 
@@ -37,40 +37,6 @@ def book_tags(
         asin=overrides.get("asin") or wish.asin or (release.asin if release else None),
         isbn=overrides.get("isbn") or wish.isbn or (release.isbn if release else None),
     )
-
-
-def plain_text(html: str) -> str:
-    """HTML or BBCode to plain paragraphs."""
-    parser = _Text()
-    parser.feed(re.sub(r"\[/?[a-z*]+(=[^\]]*)?\]", "", html, flags=re.IGNORECASE))
-    parser.close()
-    text = "".join(parser.parts)
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+", " ", text)).strip()
-
-
-class _Text(HTMLParser):
-    _BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._skip = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in {"script", "style"}:
-            self._skip += 1
-        if tag in self._BREAKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"script", "style"} and self._skip:
-            self._skip -= 1
-        if tag == "p":
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._skip:
-            self.parts.append(data)
 
 
 def _people(text: str | None) -> tuple[str, ...]:

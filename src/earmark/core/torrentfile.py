@@ -11,17 +11,13 @@ import re
 
 import bencode2
 
+from earmark.core.filenames import SEGMENT_BYTES, is_reserved
 from earmark.core.reasons import PermanentError, Reason
 from earmark.core.torrents import InfoHash, TorrentEntry, TorrentMeta
 
 MAX_TORRENT_BYTES = 20 * 1024 * 1024  # a .torrent of a 10 TiB release is smaller
 MAX_CONTENT_BYTES = 2 * 1024**4
 MAX_FILES = 50_000
-MAX_SEGMENT_BYTES = 255  # ext4, xfs, btrfs, zfs
-
-RESERVED_NAMES = frozenset(
-    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
-)
 
 
 class BadTorrent(PermanentError):
@@ -103,9 +99,9 @@ def _check_segment(segment: str) -> None:
         problem = "it contains a path separator"
     elif re.search(r"[\x00-\x1f\x7f]", segment):
         problem = "it contains control characters"
-    elif len(segment.encode()) > MAX_SEGMENT_BYTES:
-        problem = f"it is longer than {MAX_SEGMENT_BYTES} bytes"
-    elif segment.split(".", maxsplit=1)[0].strip().casefold() in RESERVED_NAMES:
+    elif len(segment.encode()) > SEGMENT_BYTES:
+        problem = f"it is longer than {SEGMENT_BYTES} bytes"
+    elif is_reserved(segment):
         problem = "it is a reserved device name"
     elif re.match(r"^[A-Za-z]:", segment):
         problem = "it looks like a drive letter"

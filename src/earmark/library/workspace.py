@@ -1,4 +1,5 @@
-"""A place of its own for each ticket's work: private, checked for room first, gone afterwards whatever happened."""
+"""A place of its own for each ticket's work: private, checked for room first, gone when the ticket
+has ended, whatever happened."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ import asyncio
 import hashlib
 import re
 import shutil
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from earmark.core.ticket import TicketId
@@ -17,18 +18,23 @@ from earmark.library.offload import offload
 _NAME = re.compile(r"earmark-work-[A-Za-z0-9-]{1,64}")
 
 
-@asynccontextmanager
-async def workspace(temp_root: Path, ticket_id: TicketId, *, needed_bytes: int = 0) -> AsyncIterator[Path]:
-    """An empty directory (mode 0700) below `temp_root` for one ticket, removed at the end, also after failures and
-    cancellation. What an earlier run left there goes first. Raises `disk_full` when less than `needed_bytes` is free.
-    """
-    home = temp_root / _name(ticket_id)
+def workspace_of(temp_root: Path, ticket_id: TicketId) -> Path:
+    """Where this ticket's workspace is or would be."""
+    return temp_root / _name(ticket_id)
+
+
+async def open_workspace(temp_root: Path, ticket_id: TicketId, *, needed_bytes: int = 0) -> Path:
+    """The ticket's directory (mode 0700), made when missing; what an earlier step finished there is kept, so that a
+    crash between two steps costs only the step in hand. Raises `disk_full` when less than `needed_bytes` is free."""
+    home = workspace_of(temp_root, ticket_id)
     await offload(lambda _: _prepare(temp_root, home, needed_bytes))
-    try:
-        yield home
-    finally:
-        # Shielded: a cancelled ticket must not leave gigabytes behind.
-        await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(_remove, home)))
+    return home
+
+
+async def close_workspace(temp_root: Path, ticket_id: TicketId) -> None:
+    """Remove the directory with everything in it. Shielded: a cancelled ticket must not leave gigabytes behind."""
+    home = workspace_of(temp_root, ticket_id)
+    await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(_remove, home)))
 
 
 async def sweep(temp_root: Path, running: Collection[TicketId] = ()) -> tuple[Path, ...]:
@@ -41,11 +47,12 @@ async def sweep(temp_root: Path, running: Collection[TicketId] = ()) -> tuple[Pa
 def _prepare(temp_root: Path, home: Path, needed_bytes: int) -> None:
     try:
         temp_root.mkdir(parents=True, exist_ok=True)
-        _remove(home)
+        if home.is_symlink() or (home.exists() and not home.is_dir()):
+            _remove(home)
         usage = shutil.disk_usage(temp_root)
         if usage.total and usage.free < needed_bytes:
             raise disk_full(temp_root, needed_bytes, usage.free)
-        home.mkdir(mode=0o700)  # fails when somebody put something in our way: we work in nobody else's folder
+        home.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise from_os(error, "making a workspace", home) from error
 

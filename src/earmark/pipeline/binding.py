@@ -18,6 +18,7 @@ from earmark.core.tagging import book_tags
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import BookWish
+from earmark.library.workspace import open_workspace, workspace_of
 from earmark.media.plan import plan_book
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
@@ -25,7 +26,6 @@ from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
 from earmark.pipeline.verifying import entries_of, torrent_of
-from earmark.pipeline.workspaces import open_workspace, workspace_of
 from earmark.store import candidates, tickets, torrents
 
 BOOK = "book.m4b"
@@ -41,7 +41,7 @@ async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
     sources = await sources_of(house, ticket, info_hash)
     needed = sum(path.stat().st_size for path in sources) * 2
     async with stage(house, ticket.id, "bind") as detail:
-        folder = open_workspace(house, ticket.id, needed)
+        folder = await open_workspace(house.work_dir, ticket.id, needed_bytes=needed)
         for name in (FACTS, BOOK, COVER):
             (folder / name).unlink(missing_ok=True)
         infos = [await house.binder.probe(path) for path in sources]
@@ -56,7 +56,7 @@ async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
 
 
 def bound_already(house: House, ticket: Ticket) -> bool:
-    folder = workspace_of(house, ticket.id)
+    folder = workspace_of(house.work_dir, ticket.id)
     return (folder / FACTS).exists() and (folder / BOOK).exists()
 
 

@@ -7,10 +7,10 @@ import asyncio
 from earmark.core.states import TicketState
 from earmark.core.ticket import TicketId
 from earmark.library.undo import undo
+from earmark.library.workspace import close_workspace
 from earmark.pipeline.house import House, log
 from earmark.pipeline.step import STOP, Outcome, Step
 from earmark.pipeline.torrentbox import Box
-from earmark.pipeline.workspaces import clear_workspace
 from earmark.store import tickets, torrents
 
 
@@ -27,9 +27,9 @@ async def take_back(house: House, ticket_id: TicketId) -> Outcome:
     if ticket.state is not TicketState.CANCELLED:
         return STOP
     while house.busy[ticket_id] > 1:  # one is this step itself; the cancelled one is still letting go
-        await asyncio.sleep(0.05)  # noqa: ASYNC110 - a counter, looked at a few times after a cancellation
+        await asyncio.sleep(0.05)
     await undo(house.db, ticket_id, clock=house.clock)
-    await asyncio.to_thread(clear_workspace, house, ticket_id)
+    await close_workspace(house.work_dir, ticket_id)
     house.progress.pop(ticket_id, None)
     for record in held:
         status = await house.client.status(record.info_hash)

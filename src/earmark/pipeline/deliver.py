@@ -3,19 +3,17 @@ them in a workspace of the ticket's own."""
 
 from __future__ import annotations
 
-import asyncio
-
 from earmark.core.states import Completed, CompletionStats, Converting, Downloading, Placing
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.library.placement import Placed
+from earmark.library.workspace import close_workspace
 from earmark.pipeline.binding import bind_book, bound_already, sources_of
 from earmark.pipeline.house import House
 from earmark.pipeline.placing import put_on_shelf
 from earmark.pipeline.stages import stage_seconds
 from earmark.pipeline.step import GO, STOP, Outcome, Step, to_the_end
 from earmark.pipeline.verifying import check_files
-from earmark.pipeline.workspaces import clear_workspace
 from earmark.store import Tx, tasks, tickets, torrents
 
 
@@ -73,7 +71,7 @@ async def place_on_shelf(house: House, ticket_id: TicketId) -> Outcome:
 
 async def tidy(house: House, ticket_id: TicketId) -> Outcome:
     """Nothing of the work stays behind."""
-    await asyncio.to_thread(clear_workspace, house, ticket_id)
+    await close_workspace(house.work_dir, ticket_id)
     house.progress.pop(ticket_id, None)
     return STOP
 

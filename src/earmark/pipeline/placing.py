@@ -8,17 +8,17 @@ from earmark.core.ticket import Ticket
 from earmark.library.placement import Placed, place
 from earmark.library.sidecars import facts, metadata_json, metadata_opf
 from earmark.library.survey import Planned, plan_placement
+from earmark.library.workspace import workspace_of
 from earmark.pipeline.binding import BOOK, COVER, bound_facts
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
-from earmark.pipeline.workspaces import workspace_of
 
 
 async def put_on_shelf(house: House, ticket: Ticket, payload: Placing) -> Placed:
     """Place everything of this ticket. A second time it only confirms what the journal says is there."""
-    folder = workspace_of(house, ticket.id)
+    folder = workspace_of(house.work_dir, ticket.id)
     tags, chapters = bound_facts(folder)
     book = facts(tags)
     files = [

@@ -15,6 +15,7 @@ from earmark.core.naming import parse_pattern
 from earmark.core.states import TERMINAL, TicketState
 from earmark.indexers import MamIndexer, open_indexers
 from earmark.library.undo import sweep_orphans
+from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
 from earmark.media.ffmpeg import find_ffmpeg
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
@@ -23,7 +24,6 @@ from earmark.pipeline.house import House
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.monitor import look, save_bind_progress, watch
 from earmark.pipeline.tokens import Tokens
-from earmark.pipeline.workspaces import sweep_workspaces
 from earmark.ports import IndexerHealth
 from earmark.settings import ServerSettings, Settings
 from earmark.store import Database, Vault, tickets
@@ -60,9 +60,11 @@ async def open_house(
     part cannot be opened (another process on the data directory, a damaged database, no ffmpeg …)."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with one_process(data_dir):
-        async with _open_rooms(settings, data_dir, config_file, reload_server, clock) as house:
-            async with _running(house, Engine(house, database_url=_engine_url(settings))):
-                yield house
+        async with (
+            _open_rooms(settings, data_dir, config_file, reload_server, clock) as house,
+            _running(house, Engine(house, database_url=_engine_url(settings))),
+        ):
+            yield house
 
 
 @asynccontextmanager
@@ -151,7 +153,7 @@ async def _put_in_order(house: House) -> None:
     """What a crash may have left: workspaces and half-placed files of tickets that no longer run."""
     async with house.db.read() as tx:
         running = {t.id for t in await tickets.in_states(tx, set(TicketState) - TERMINAL)}
-    await asyncio.to_thread(sweep_workspaces, house, running)
+    await sweep(house.work_dir, running)
     root = house.settings.library.audiobooks.absolute()
     if root.exists():
         await sweep_orphans(root, running)
