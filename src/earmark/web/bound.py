@@ -1,0 +1,67 @@
+"""The house's desk as the pages want it: the same functions, with the house already in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from earmark.core.states import TicketState
+from earmark.core.ticket import Ticket, TicketId
+from earmark.core.wish import Kind, TicketRequest
+from earmark.pipeline import desk
+from earmark.pipeline.house import House
+from earmark.ports import IndexerHealth
+from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
+
+
+class BoundDesk:
+    """Fits `contract.Desk`."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def home(self) -> HomeDetail:
+        return await desk.home(self._house)
+
+    async def listing(
+        self, *, states: frozenset[TicketState] | None, kind: Kind | None, text: str | None, limit: int, offset: int
+    ) -> PageView:
+        return await desk.listing(self._house, states=states, kind=kind, text=text, limit=limit, offset=offset)
+
+    async def view(self, ticket_id: TicketId) -> TicketDetail:
+        return await desk.view(self._house, ticket_id)
+
+    async def stats(self) -> StatsView:
+        return await desk.stats(self._house)
+
+    async def health(self) -> HealthView:
+        return await desk.health(self._house)
+
+    async def last_seq(self) -> int:
+        return await desk.last_seq(self._house)
+
+    async def file_ticket(self, ticket_id: TicketId | None, request: TicketRequest) -> FiledView:
+        return await desk.file_ticket(self._house, ticket_id, request)
+
+    async def approve(self, ticket_id: TicketId, candidate_idx: int | None, actor: str) -> Ticket:
+        return await desk.approve(self._house, ticket_id, candidate_idx, actor)
+
+    async def reject(self, ticket_id: TicketId, reason: str | None, actor: str) -> Ticket:
+        return await desk.reject(self._house, ticket_id, reason, actor)
+
+    async def retry(self, ticket_id: TicketId, actor: str) -> Ticket:
+        return await desk.retry(self._house, ticket_id, actor)
+
+    async def cancel(self, ticket_id: TicketId, actor: str, reason: str | None) -> Ticket:
+        return await desk.cancel(self._house, ticket_id, actor, reason)
+
+    async def force_search(self, ticket_id: TicketId, query: str, actor: str) -> Ticket:
+        return await desk.force_search(self._house, ticket_id, query, actor)
+
+    async def force_magnet(self, ticket_id: TicketId, magnet_uri: str, actor: str) -> Ticket:
+        return await desk.force_magnet(self._house, ticket_id, magnet_uri, actor)
+
+    async def set_mam_session(self, value: str, actor: str) -> IndexerHealth:
+        return await desk.set_mam_session(self._house, value, actor)
+
+    async def test_indexers(self) -> Mapping[str, IndexerHealth]:
+        return await desk.test_indexers(self._house)

@@ -1,0 +1,156 @@
+"""The way of a ticket as a line of time, and its history in words. Built from the events the store kept; what was never
+recorded is shown as skipped, not invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from earmark.core.reasons import JsonValue
+from earmark.core.states import Failed, TicketState
+from earmark.core.ticket import Ticket
+from earmark.web import humane, words
+from earmark.web.contract import EventView
+
+S = TicketState
+Mark: TypeAlias = Literal["done", "now", "todo", "skipped", "failed", "ended"]
+
+PHASES: tuple[tuple[str, tuple[TicketState, ...]], ...] = (
+    ("Wished", (S.PENDING,)),
+    ("Search", (S.SEARCHING,)),
+    ("Decide", (S.MATCHING, S.NEEDS_APPROVAL, S.AUTO_APPROVED, S.APPROVED)),
+    ("Download", (S.DOWNLOADING,)),
+    ("Bind", (S.CONVERTING,)),
+    ("Place", (S.PLACING,)),
+    ("On the shelf", (S.COMPLETED,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    name: str
+    mark: Mark
+    entered_at: datetime | None
+    took_secs: float | None  # None: not begun, or still going
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the history. `tone` colours its dot."""
+
+    at: datetime
+    tone: words.Tone
+    title: str
+    text: str
+    seq: int
+
+
+def phases(ticket: Ticket, events: Sequence[EventView]) -> tuple[Phase, ...]:
+    """Each phase with when it was last entered and how long it took."""
+    entered = _entries(events)
+    here = _phase_of(ticket)
+    broken = isinstance(ticket.payload, Failed)
+    ended = ticket.state in {S.REJECTED, S.CANCELLED}
+    line: list[Phase] = []
+    for i, (name, states) in enumerate(PHASES):
+        at = min((entered[s] for s in states if s in entered), default=None)
+        if i == 0 and at is None:
+            at = ticket.created_at
+        if i > here or (i == here and ended):
+            mark: Mark = "ended" if i == here else "todo"
+        elif i == here:
+            mark = "failed" if broken else "done" if ticket.state is S.COMPLETED else "now"
+        else:
+            mark = "done" if at is not None else "skipped"
+        line.append(Phase(name, mark, at if mark != "todo" else None, None))
+    return tuple(_with_length(line))
+
+
+def _with_length(line: list[Phase]) -> list[Phase]:
+    starts = [p.entered_at for p in line]
+    out: list[Phase] = []
+    for i, phase in enumerate(line):
+        later = next((s for s in starts[i + 1 :] if s is not None), None)
+        secs = None
+        if phase.mark == "done" and phase.entered_at is not None and later is not None and later >= phase.entered_at:
+            secs = (later - phase.entered_at).total_seconds()
+        out.append(Phase(phase.name, phase.mark, phase.entered_at, secs))
+    return out
+
+
+def _phase_of(ticket: Ticket) -> int:
+    """Index of the phase the ticket is in, or was in when it ended."""
+    state = ticket.payload.failed_at_state if isinstance(ticket.payload, Failed) else ticket.state
+    for i, (_, states) in enumerate(PHASES):
+        if state in states:
+            return i
+    return 2 if state is S.REJECTED else 0
+
+
+def _entries(events: Sequence[EventView]) -> dict[TicketState, datetime]:
+    """State -> when it was entered last. A new search forgets what came after the former one."""
+    entered: dict[TicketState, datetime] = {}
+    for event in events:
+        new = _state(event.payload.get("new_state")) if event.type == "state_change" else None
+        if new is None:
+            continue
+        if new is S.PENDING and S.PENDING in entered:
+            entered = {S.PENDING: entered[S.PENDING]}
+            continue
+        entered[new] = event.at
+    return entered
+
+
+def history(events: Sequence[EventView]) -> tuple[Moment, ...]:
+    """Newest first."""
+    return tuple(_moment(e) for e in reversed(events))
+
+
+def _moment(event: EventView) -> Moment:
+    p = event.payload
+    if event.type == "state_change":
+        new, old = _state(p.get("new_state")), _state(p.get("old_state"))
+        actor = _text(p.get("actor"))
+        by = f"by {actor}" if actor and actor != "earmark" else ""
+        title = words.label(new) if new else _text(p.get("new_state")) or "Moved"
+        if old is None and new is S.PENDING:
+            title = "Wish filed"
+        text = ", ".join(t for t in (by, _reason_text(p.get("details"))) if t)
+        return Moment(event.at, words.LABELS[new][1] if new else "quiet", title, text, event.seq)
+    titles: dict[str, tuple[str, words.Tone]] = {
+        "needs_approval": ("Asked for a decision", "you"),
+        "completed": ("Done", "good"),
+        "failed": ("Gave up", "bad"),
+        "waiting": ("On hold", "wait"),
+        "alert": ("Alert", "you"),
+        "note": ("Note", "quiet"),
+    }
+    title, tone = titles.get(event.type, (event.type.replace("_", " ").capitalize(), "quiet"))
+    return Moment(event.at, tone, title, _reason_text(dict(p)), event.seq)
+
+
+def _reason_text(value: JsonValue) -> str:
+    """The sentence in a payload, wherever the writer put it."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return ""
+    for key in ("message", "text", "reason", "error", "waiting", "note", "query"):
+        found = value.get(key)
+        if found:
+            return _reason_text(found)
+    count = value.get("candidate_count")
+    return humane.plural(count, "release") if isinstance(count, int) else ""
+
+
+def _state(value: JsonValue) -> TicketState | None:
+    try:
+        return TicketState(str(value)) if value else None
+    except ValueError:
+        return None
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""

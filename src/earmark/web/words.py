@@ -1,0 +1,228 @@
+"""What a ticket's state means to a person: what is happening, since when, why, what comes next and the one thing to do.
+Reads values, returns values; it decides nothing (the rules live in `core`) and draws nothing (the templates do)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from earmark.core.states import (
+    TERMINAL,
+    Approved,
+    AutoApproved,
+    Cancelled,
+    Completed,
+    Converting,
+    Downloading,
+    Failed,
+    Matching,
+    NeedsApproval,
+    Pending,
+    Placing,
+    Rejected,
+    Searching,
+    StatePayload,
+    TicketState,
+)
+from earmark.core.ticket import Ticket
+from earmark.web import humane
+
+Tone: TypeAlias = Literal["work", "wait", "you", "good", "bad", "quiet"]
+"""The colour and weight of a state: something runs · it stands in line · a person is asked · done · failed · ended."""
+
+Ask: TypeAlias = Literal["approve", "search", "retry"]
+"""The one action a state calls for."""
+
+LABELS: dict[TicketState, tuple[str, Tone]] = {
+    TicketState.PENDING: ("Queued", "wait"),
+    TicketState.SEARCHING: ("Searching", "work"),
+    TicketState.MATCHING: ("Comparing", "work"),
+    TicketState.NEEDS_APPROVAL: ("Needs you", "you"),
+    TicketState.AUTO_APPROVED: ("Chosen", "work"),
+    TicketState.APPROVED: ("Approved", "work"),
+    TicketState.DOWNLOADING: ("Downloading", "work"),
+    TicketState.CONVERTING: ("Binding", "work"),
+    TicketState.PLACING: ("Placing", "work"),
+    TicketState.COMPLETED: ("On the shelf", "good"),
+    TicketState.REJECTED: ("Rejected", "quiet"),
+    TicketState.FAILED: ("Failed", "bad"),
+    TicketState.CANCELLED: ("Cancelled", "quiet"),
+}
+
+DOING: dict[TicketState, str] = {
+    TicketState.PENDING: "waiting in line",
+    TicketState.SEARCHING: "searching",
+    TicketState.MATCHING: "comparing releases",
+    TicketState.NEEDS_APPROVAL: "waiting for a choice",
+    TicketState.AUTO_APPROVED: "fetching the torrent",
+    TicketState.APPROVED: "fetching the torrent",
+    TicketState.DOWNLOADING: "downloading",
+    TicketState.CONVERTING: "binding",
+    TicketState.PLACING: "placing the files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A state told in five parts. `why` and `do` may be empty; `next_at` is when the next thing happens, if known."""
+
+    what: str
+    since: datetime
+    why: tuple[str, ...]
+    then: str
+    next_at: datetime | None = None
+    do: str = ""
+    ask: Ask | None = None
+
+
+def label(state: TicketState) -> str:
+    return LABELS[state][0]
+
+
+def tone(ticket: Ticket) -> Tone:
+    """A running state that stands still for a reason looks like waiting, not like work."""
+    own = LABELS[ticket.state][1]
+    return "wait" if ticket.waiting is not None and own == "work" else own
+
+
+def story(ticket: Ticket) -> Story:
+    """The whole story of a ticket as it stands. A wait's reason comes before what the state alone would say."""
+    told = _tell(ticket.payload)
+    if ticket.cancel_requested and ticket.state not in TERMINAL:
+        return Story("Being cancelled", ticket.updated_at, (), "The work in hand stops within a few seconds.")
+    wait = ticket.waiting
+    if wait is None:
+        return told
+    next_at = wait.until or ticket.wake_at
+    then = "Earmark tries again by itself." if next_at else "It goes on by itself as soon as that changes."
+    return Story(
+        f"{told.what} – on hold", wait.since, (wait.reason.message,), then, next_at, wait.reason.action, told.ask
+    )
+
+
+def _tell(payload: StatePayload) -> Story:  # noqa: PLR0912 - one branch a state, checked to be complete
+    match payload:
+        case Pending():
+            return _pending(payload)
+        case Searching():
+            return _searching(payload)
+        case Matching():
+            return _matching(payload)
+        case NeedsApproval():
+            return _needs_approval(payload)
+        case AutoApproved():
+            return _auto_approved(payload)
+        case Approved():
+            return _approved(payload)
+        case Downloading():
+            return _downloading(payload)
+        case Converting():
+            return _converting(payload)
+        case Placing():
+            return _placing(payload)
+        case Completed():
+            return _completed(payload)
+        case Rejected():
+            return _rejected(payload)
+        case Failed():
+            return _failed(payload)
+        case Cancelled():
+            return _cancelled(payload)
+
+
+def _pending(p: Pending) -> Story:
+    why = (f"With your words: “{p.query}”.",) if p.query else ()
+    return Story("Queued for the search", p.queued_at, why, "The search starts as soon as it is this ticket’s turn.")
+
+
+def _searching(p: Searching) -> Story:
+    what = f"Searching for “{p.query}”" if p.query else "Searching the indexers"
+    return Story(what, p.started_at, (), "Every release found is then compared with the wish.")
+
+
+def _matching(p: Matching) -> Story:
+    found = humane.plural(p.candidate_count, "release")
+    return Story(
+        f"Comparing {found} with the wish", p.started_at, (), "A sure match is taken; otherwise you are asked."
+    )
+
+
+def _needs_approval(p: NeedsApproval) -> Story:
+    why = tuple(r.text for r in p.reasons)
+    then = "Nothing is downloaded until you decide."
+    if p.candidate_count == 0:
+        do = "Search again with other words, or give a magnet link."
+        return Story("Nothing was found", p.waiting_since, why, then, do=do, ask="search")
+    if p.recommended_idx is None:
+        do = "Search again with other words, or approve a release in spite of its refusals."
+        return Story("No release fits the wish", p.waiting_since, why, then, do=do, ask="search")
+    what = f"Waiting for your choice among {humane.plural(p.candidate_count, 'release')}"
+    return Story(what, p.waiting_since, why, then, do="Approve a release below, or reject the wish.", ask="approve")
+
+
+def _auto_approved(p: AutoApproved) -> Story:
+    why = (f"It scores {p.confidence:.2f}, above the bar for taking it without asking.",)
+    return Story("A release was chosen", p.approved_at, why, "Its torrent is fetched and handed to the client.")
+
+
+def _approved(p: Approved) -> Story:
+    return Story(f"Approved by {p.approved_by}", p.approved_at, (), "Its torrent is fetched and handed to the client.")
+
+
+def _downloading(p: Downloading) -> Story:
+    return Story("Downloading", p.started_at, (), "Then the audio is bound into one book.")
+
+
+def _converting(p: Converting) -> Story:
+    what = "Binding the book"
+    if p.total_tracks > 1:
+        what = f"Binding chapter {min(p.current_track_idx + 1, p.total_tracks)} of {p.total_tracks}"
+    return Story(what, p.started_at, (), "Then it is checked by decoding it, and placed in the library.")
+
+
+def _placing(p: Placing) -> Story:
+    what = f"Placing file {min(p.files_placed + 1, p.total_files)} of {p.total_files}" if p.total_files else "Placing"
+    return Story(what, p.started_at, (), "Then it is on the shelf; the torrent goes on seeding.")
+
+
+def _completed(p: Completed) -> Story:
+    return Story("On the shelf", p.completed_at, (), "Nothing more to do: the torrent goes on seeding by itself.")
+
+
+def _rejected(p: Rejected) -> Story:
+    why = (f"“{p.reason}”",) if p.reason else ()
+    return Story(f"Rejected by {p.rejected_by}", p.rejected_at, why, "The ticket has ended. A new wish starts afresh.")
+
+
+def _failed(p: Failed) -> Story:
+    tries = f" after {humane.plural(p.retry_count + 1, 'try', 'tries')}" if p.retry_count else ""
+    what = f"Failed while {DOING.get(p.failed_at_state, 'working')}{tries}"
+    then = "A retry goes on from the last safe step; nothing done so far is lost." if p.retryable else (
+        "A retry cannot help here until something changes."
+    )  # fmt: skip
+    return Story(what, p.failed_at, (p.error.message,), then, do=p.error.action, ask="retry" if p.retryable else None)
+
+
+def _cancelled(p: Cancelled) -> Story:
+    why = (f"“{p.reason}”",) if p.reason else ()
+    return Story(
+        f"Cancelled by {p.cancelled_by}", p.cancelled_at, why, "The ticket has ended. A new wish starts afresh."
+    )
+
+
+def cancel_cost(ticket: Ticket, downloaded: int | None) -> str:
+    """What a person gives up by cancelling now, said before they do."""
+    match ticket.payload:
+        case Downloading(finished_at=None):
+            return f"The download stops, and what was fetched so far ({humane.size(downloaded)}) is deleted."
+        case Downloading():
+            return "No book is made of the finished download. The download itself stays and goes on seeding."
+        case Converting():
+            return "The binding stops and its unfinished file is thrown away. The download stays and goes on seeding."
+        case Placing():
+            return "Files already placed are taken out of the library again. The download stays and goes on seeding."
+        case NeedsApproval(candidate_count=count) if count:
+            return f"What was found ({humane.plural(count, 'release')}) is put aside. Nothing was downloaded."
+        case _:
+            return "Nothing was downloaded yet, so nothing is lost but the wish itself."
