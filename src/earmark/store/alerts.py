@@ -39,11 +39,11 @@ async def raise_(tx: Tx, key: str, severity: Severity, reason: Reason, at: datet
     """Raise an alert, or refresh one that stands. True, and an event, when it did not stand before."""
     severity = Severity(severity)
     fresh = {"severity": severity, "reason": reason}
-    standing = await tx.connection.execute(update(alert).where(c.key == key, c.cleared_at.is_(None)).values(fresh))
+    standing = await tx.execute(update(alert).where(c.key == key, c.cleared_at.is_(None)).values(fresh))
     if standing.rowcount:
         return False
     began = {**fresh, "raised_at": at, "cleared_at": None}
-    await tx.connection.execute(
+    await tx.execute(
         insert(tx, alert).values(key=key, **began).on_conflict_do_update(index_elements=[c.key], set_=began)
     )
     told: JsonObject = {"key": key, "active": True, "severity": str(severity), "reason": as_json(Reason, reason)}
@@ -53,9 +53,7 @@ async def raise_(tx: Tx, key: str, severity: Severity, reason: Reason, at: datet
 
 async def clear(tx: Tx, key: str, at: datetime) -> bool:
     """The cause is gone. True, and an event, when the alert stood."""
-    cleared = await tx.connection.execute(
-        update(alert).where(c.key == key, c.cleared_at.is_(None)).values(cleared_at=at)
-    )
+    cleared = await tx.execute(update(alert).where(c.key == key, c.cleared_at.is_(None)).values(cleared_at=at))
     if not cleared.rowcount:
         return False
     await events.append(tx, None, "alert", {"key": key, "active": False}, at)
@@ -65,5 +63,5 @@ async def clear(tx: Tx, key: str, at: datetime) -> bool:
 async def active(tx: Tx) -> list[Alert]:
     """Standing alerts, oldest first."""
     columns = (c.key, c.severity, c.reason, c.raised_at)
-    rows = await tx.connection.execute(select(*columns).where(c.cleared_at.is_(None)).order_by(c.raised_at, c.key))
+    rows = await tx.execute(select(*columns).where(c.cleared_at.is_(None)).order_by(c.raised_at, c.key))
     return [Alert(key, Severity(severity), reason, at) for key, severity, reason, at in rows]

@@ -17,7 +17,7 @@ c = candidate.c
 
 async def replace(tx: Tx, ticket_id: TicketId, scored: Sequence[ScoredCandidate]) -> None:
     """Keep `scored` as the candidates of the ticket, in their order; their index is their place in it."""
-    await tx.connection.execute(delete(candidate).where(c.ticket_id == ticket_id))
+    await tx.execute(delete(candidate).where(c.ticket_id == ticket_id))
     if not scored:
         return
     rows = [
@@ -32,14 +32,14 @@ async def replace(tx: Tx, ticket_id: TicketId, scored: Sequence[ScoredCandidate]
         }
         for idx, one in enumerate(scored)
     ]
-    await tx.connection.execute(insert(candidate), rows)
+    await tx.execute(insert(candidate), rows)
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[ScoredCandidate]:
-    rows = await tx.connection.execute(select(c.candidate).where(c.ticket_id == ticket_id).order_by(c.idx))
+    rows = await tx.execute(select(c.candidate).where(c.ticket_id == ticket_id).order_by(c.idx))
     return list(rows.scalars())
 
 
 async def get(tx: Tx, ticket_id: TicketId, idx: int) -> ScoredCandidate | None:
-    rows = await tx.connection.execute(select(c.candidate).where(c.ticket_id == ticket_id, c.idx == idx))
+    rows = await tx.execute(select(c.candidate).where(c.ticket_id == ticket_id, c.idx == idx))
     return rows.scalar_one_or_none()

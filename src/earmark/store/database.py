@@ -8,34 +8,49 @@ in which they are committed, and no two writers can ever deadlock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias, TypeVarTuple, overload
 
-from sqlalchemy import event, text
+from sqlalchemy import CursorResult, Executable, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from earmark.store.faults import translate
 from earmark.store.location import POSTGRESQL, Location, locate
 from earmark.store.migrate import Migration, migrate
+from earmark.store.patience import finish
 
 WRITE_LOCK = 0x4541_524D_5752_4954  # "EARMWRIT": the advisory lock every writer on PostgreSQL holds until its commit
 READERS = 4
 
+Columns = TypeVarTuple("Columns")
+Values: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 
-@dataclass(frozen=True, slots=True)
+
 class Tx:
     """One open transaction, as the repositories take it. Reads see one moment of the database throughout."""
 
-    connection: AsyncConnection
-    dialect: str
-    writable: bool
+    def __init__(self, connection: AsyncConnection, dialect: str) -> None:
+        self._connection = connection
+        self.dialect = dialect
+
+    @overload
+    async def execute(
+        self, statement: TypedReturnsRows[*Columns], values: Values | None = None
+    ) -> CursorResult[*Columns]: ...
+
+    @overload
+    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]:
+        """Run a statement; many sets of values run it many times at once. Cancelling waits for its end."""
+        return await finish(self._connection.execute(statement, values))
 
 
 class Database:
@@ -78,8 +93,8 @@ class Database:
     async def read(self) -> AsyncIterator[Tx]:
         """A transaction that sees one moment of the database and can change nothing."""
         try:
-            async with self._reader.begin() as connection:
-                yield Tx(connection, self.dialect, writable=False)
+            async with _transaction(self._reader) as connection:
+                yield Tx(connection, self.dialect)
         except SQLAlchemyError as error:
             self._raise(error, writing=False)
 
@@ -92,10 +107,11 @@ class Database:
         async with self._turn:
             self._holder = task
             try:
-                async with self._writer.begin() as connection:
+                async with _transaction(self._writer) as connection:
+                    tx = Tx(connection, self.dialect)
                     if self.dialect == POSTGRESQL:
-                        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITE_LOCK})
-                    yield Tx(connection, self.dialect, writable=True)
+                        await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITE_LOCK})
+                    yield tx
             except SQLAlchemyError as error:
                 self._raise(error, writing=True)
             finally:
@@ -112,6 +128,19 @@ class Database:
         if fault is None:
             raise error
         raise fault from error
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        await finish(connection.start())
+        await finish(connection.begin().start())
+        yield connection
+        await finish(connection.commit())
+    finally:
+        if connection.sync_connection is not None:
+            await finish(connection.close())  # whatever was not committed is undone
 
 
 def _postgres(location: Location) -> AsyncEngine:

@@ -43,11 +43,11 @@ async def record(
         "queries": list(queries),
         "decision": made,
     }
-    return (await tx.connection.execute(insert(decision).values(row).returning(c.id))).scalar_one()
+    return (await tx.execute(insert(decision).values(row).returning(c.id))).scalar_one()
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[DecisionRecord]:
     """Every decision made for a ticket, oldest first."""
     columns = (c.id, c.at, c.decision, c.wish, c.queries)
-    rows = await tx.connection.execute(select(*columns).where(c.ticket_id == ticket_id).order_by(c.id))
+    rows = await tx.execute(select(*columns).where(c.ticket_id == ticket_id).order_by(c.id))
     return [DecisionRecord(id, ticket_id, at, made, wish, tuple(queries)) for id, at, made, wish, queries in rows]

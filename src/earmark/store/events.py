@@ -34,31 +34,31 @@ class Event:
 async def append(tx: Tx, ticket_id: TicketId | None, type: str, payload: JsonObject, at: datetime) -> int:
     """Add an event and return its number. Writers take turns (see `Database`), so numbers follow commits."""
     row = {"at": at, "ticket_id": ticket_id, "type": type, "payload": payload}
-    result = await tx.connection.execute(insert(ticket_event).values(row).returning(c.seq))
+    result = await tx.execute(insert(ticket_event).values(row).returning(c.seq))
     return result.scalar_one()
 
 
 async def since(tx: Tx, seq: int, limit: int = 500) -> list[Event]:
     """At most `limit` events after number `seq`, oldest first."""
     statement = select(ticket_event).where(c.seq > seq).order_by(c.seq).limit(limit)
-    return _events((await tx.connection.execute(statement)).all())
+    return _events((await tx.execute(statement)).all())
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[Event]:
     """The whole history of a ticket, oldest first."""
     statement = select(ticket_event).where(c.ticket_id == ticket_id).order_by(c.seq)
-    return _events((await tx.connection.execute(statement)).all())
+    return _events((await tx.execute(statement)).all())
 
 
 async def last_seq(tx: Tx) -> int:
     """The number of the newest event; 0 while nothing happened."""
-    return (await tx.connection.execute(select(func.max(c.seq)))).scalar_one() or 0
+    return (await tx.execute(select(func.max(c.seq)))).scalar_one() or 0
 
 
 async def count_by_type(tx: Tx, since_time: datetime) -> dict[str, int]:
     """How many events of each type happened since then."""
     statement = select(c.type, func.count()).where(c.at >= since_time).group_by(c.type)
-    return dict((await tx.connection.execute(statement)).tuples().all())
+    return {kind: number for kind, number in await tx.execute(statement)}  # noqa: C416 - rows are no tuples to mypy
 
 
 def _events(rows: Sequence[Row[*tuple[object, ...]]]) -> list[Event]:

@@ -66,7 +66,7 @@ async def plan(tx: Tx, ticket_id: TicketId, entries: Sequence[JournalEntry]) -> 
             "state": JournalState.PLANNED,
             "at": entry.at,
         }
-        await tx.connection.execute(
+        await tx.execute(
             insert(tx, journal)
             .values(ticket_id=ticket_id, target=entry.target, **facts)
             .on_conflict_do_update(
@@ -92,18 +92,18 @@ async def mark(
     """Bring entries into `state`; facts that are given are kept with them."""
     facts = {"method": method, "size": size, "sha256": sha256}
     values = {"state": JournalState(state), "at": at} | {k: v for k, v in facts.items() if v is not None}
-    await tx.connection.execute(update(journal).where(c.id.in_(list(ids))).values(values))
+    await tx.execute(update(journal).where(c.id.in_(list(ids))).values(values))
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[JournalEntry]:
     """The operations of a ticket, in the order they were planned."""
-    rows = await tx.connection.execute(select(journal).where(c.ticket_id == ticket_id).order_by(c.id))
+    rows = await tx.execute(select(journal).where(c.ticket_id == ticket_id).order_by(c.id))
     return [_entry(row) for row in rows]
 
 
 async def in_state(tx: Tx, state: JournalState) -> list[tuple[TicketId, JournalEntry]]:
     """Every operation in `state` with its ticket: after a crash, `planned` ones may have left a temporary file."""
-    rows = await tx.connection.execute(select(journal).where(c.state == state).order_by(c.id))
+    rows = await tx.execute(select(journal).where(c.state == state).order_by(c.id))
     return [(TicketId(row.ticket_id), _entry(row)) for row in rows]
 
 
@@ -112,7 +112,7 @@ async def owner_of(tx: Tx, target: str) -> TicketId | None:
     statement = (
         select(c.ticket_id).where(c.target == target, c.state != JournalState.UNDONE).order_by(c.id.desc()).limit(1)
     )
-    found = (await tx.connection.execute(statement)).scalar_one_or_none()
+    found = (await tx.execute(statement)).scalar_one_or_none()
     return None if found is None else TicketId(found)
 
 

@@ -42,18 +42,18 @@ async def start(tx: Tx, ticket_id: TicketId, stage: str, at: datetime) -> int:
         .on_conflict_do_update(index_elements=[c.ticket_id, c.stage, c.run], set_=fresh)
         .returning(c.id)
     )
-    return int((await tx.connection.execute(statement)).scalar_one())
+    return int((await tx.execute(statement)).scalar_one())
 
 
 async def finish(tx: Tx, id: int, at: datetime, error: Reason | None = None, detail: JsonObject | None = None) -> None:
     """Note how a stage ended: well, or with `error`."""
-    began = (await tx.connection.execute(select(c.started_at).where(c.id == id))).scalar_one()
+    began = (await tx.execute(select(c.started_at).where(c.id == id))).scalar_one()
     seconds = max(0.0, (at - began).total_seconds())
     values = {"finished_at": at, "seconds": seconds, "detail": detail or {}, "error": error}
-    await tx.connection.execute(update(processing_task).where(c.id == id).values(values))
+    await tx.execute(update(processing_task).where(c.id == id).values(values))
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[TaskRecord]:
     """Every stage of every run, in the order they were first begun."""
-    rows = await tx.connection.execute(select(processing_task).where(c.ticket_id == ticket_id).order_by(c.id))
+    rows = await tx.execute(select(processing_task).where(c.ticket_id == ticket_id).order_by(c.id))
     return [TaskRecord(*row) for row in rows]

@@ -90,7 +90,7 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
         "created_at": new.created_at,
         "updated_at": new.updated_at,
     }
-    filed = await tx.connection.execute(insert(tx, ticket).values(values).on_conflict_do_nothing().returning(c.id))
+    filed = await tx.execute(insert(tx, ticket).values(values).on_conflict_do_nothing().returning(c.id))
     if filed.scalar_one_or_none() is None:
         raise TicketExists.of(
             "ticket_exists",
@@ -102,7 +102,7 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
 
 
 async def get(tx: Tx, id: TicketId) -> Ticket | None:
-    row = (await tx.connection.execute(_rows().where(c.id == id))).one_or_none()
+    row = (await tx.execute(_rows().where(c.id == id))).one_or_none()
     return None if row is None else _ticket(row)
 
 
@@ -127,30 +127,30 @@ async def page(
     """The tickets that match, `limit` of them from `offset` on. `text` is looked for anywhere in the headline,
     without regard to case."""
     wanted = _filter(states, kind, text)
-    total = (await tx.connection.execute(select(func.count()).select_from(ticket).where(*wanted))).scalar_one()
+    total = (await tx.execute(select(func.count()).select_from(ticket).where(*wanted))).scalar_one()
     order = (c.created_at.desc(), c.id.desc()) if newest_first else (c.created_at, c.id)
     # Ids first: they come from the index alone. The heavy rows are then fetched for this page only.
     ids = select(c.id).where(*wanted).order_by(*order).limit(limit).offset(offset)
-    rows = await tx.connection.execute(_rows().where(c.id.in_(ids)).order_by(*order))
+    rows = await tx.execute(_rows().where(c.id.in_(ids)).order_by(*order))
     return Page(tuple(_ticket(row) for row in rows), total)
 
 
 async def counts(tx: Tx) -> dict[TicketState, int]:
     """How many tickets are in each state; every state has its number, 0 included."""
-    found = await tx.connection.execute(select(c.state, func.count()).group_by(c.state))
+    found = await tx.execute(select(c.state, func.count()).group_by(c.state))
     return dict.fromkeys(TicketState, 0) | {TicketState(state): number for state, number in found}
 
 
 async def average_completion_secs(tx: Tx, last: int = 50) -> float | None:
     """Mean seconds from filing to shelf of the tickets that were completed last; None while there is none."""
     statement = select(c.created_at, c.updated_at).where(c.state == TicketState.COMPLETED)
-    rows = (await tx.connection.execute(statement.order_by(c.created_at.desc()).limit(last))).all()
+    rows = (await tx.execute(statement.order_by(c.created_at.desc()).limit(last))).all()
     return sum((ended - filed).total_seconds() for filed, ended in rows) / len(rows) if rows else None
 
 
 async def in_states(tx: Tx, states: Iterable[TicketState]) -> list[Ticket]:
     """Every ticket in one of `states`, oldest first."""
-    rows = await tx.connection.execute(_rows().where(c.state.in_(list(states))).order_by(c.created_at, c.id))
+    rows = await tx.execute(_rows().where(c.state.in_(list(states))).order_by(c.created_at, c.id))
     return [_ticket(row) for row in rows]
 
 
@@ -198,7 +198,7 @@ async def move(
 async def update_payload(tx: Tx, id: TicketId, payload: StatePayload, at: datetime) -> None:
     """New facts about the state the ticket is in: no move, no event. Raises `IllegalTransition` when the ticket is in
     another state by now, `UnknownTicket` when there is none."""
-    changed = await tx.connection.execute(
+    changed = await tx.execute(
         update(ticket).where(c.id == id, c.state == payload.state).values(payload=dump_payload(payload), updated_at=at)
     )
     if changed.rowcount == 0:
@@ -219,7 +219,7 @@ async def update_payloads(tx: Tx, payloads: Mapping[TicketId, StatePayload], at:
         {"for_id": id, "in_state": p.state, "new_payload": dump_payload(p), "new_updated_at": at}
         for id, p in payloads.items()
     ]
-    await tx.connection.execute(statement, batch)
+    await tx.execute(statement, batch)
 
 
 async def wait(
@@ -246,13 +246,13 @@ async def due(tx: Tx, now: datetime, limit: int = 100) -> list[Ticket]:
     """Tickets whose time has come: higher priority first, then the older."""
     order = (c.priority.desc(), c.created_at, c.id)
     ids = select(c.id).where(c.wake_at.is_not(None), c.wake_at <= now).order_by(*order).limit(limit)
-    rows = await tx.connection.execute(_rows().where(c.id.in_(ids)).order_by(*order))
+    rows = await tx.execute(_rows().where(c.id.in_(ids)).order_by(*order))
     return [_ticket(row) for row in rows]
 
 
 async def begin_run(tx: Tx, id: TicketId, expected_run: int, at: datetime) -> int:
     """Take a ticket up: the number of the new run. Raises `StaleRun` when somebody else did so first."""
-    taken = await tx.connection.execute(
+    taken = await tx.execute(
         update(ticket)
         .where(c.id == id, c.run == expected_run)
         .values(run=expected_run + 1, wake_at=None, waiting=None, updated_at=at)
@@ -312,7 +312,7 @@ def _filter(states: frozenset[TicketState] | None, kind: Kind | None, text: str 
 
 async def _locked(tx: Tx, id: TicketId) -> Ticket:
     # FOR UPDATE holds the row against writers that are not ours; SQLite leaves the words out.
-    row = (await tx.connection.execute(_rows().where(c.id == id).with_for_update())).one_or_none()
+    row = (await tx.execute(_rows().where(c.id == id).with_for_update())).one_or_none()
     if row is None:
         raise _unknown(id)
     return _ticket(row)
@@ -327,7 +327,7 @@ def _unknown(id: TicketId) -> UnknownTicket:
 
 
 async def _change(tx: Tx, id: TicketId, **values: object) -> None:
-    await tx.connection.execute(update(ticket).where(c.id == id).values(**values))
+    await tx.execute(update(ticket).where(c.id == id).values(**values))
 
 
 async def _record_move(

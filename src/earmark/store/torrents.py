@@ -88,7 +88,7 @@ async def record(tx: Tx, new: TorrentRecord) -> None:
         "last_seen_at": new.last_seen_at,
         "error": new.error,
     }
-    await tx.connection.execute(
+    await tx.execute(
         insert(tx, torrent)
         .values(info_hash=new.info_hash, **known, **counted)
         .on_conflict_do_update(index_elements=[c.info_hash], set_=known)
@@ -96,28 +96,26 @@ async def record(tx: Tx, new: TorrentRecord) -> None:
 
 
 async def get(tx: Tx, info_hash: InfoHash) -> TorrentRecord | None:
-    row = (await tx.connection.execute(select(torrent).where(c.info_hash == info_hash))).one_or_none()
+    row = (await tx.execute(select(torrent).where(c.info_hash == info_hash))).one_or_none()
     return None if row is None else _record(row)
 
 
 async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[TorrentRecord]:
     """The torrents added for a ticket, oldest first."""
-    rows = await tx.connection.execute(select(torrent).where(c.ticket_id == ticket_id).order_by(c.added_at))
+    rows = await tx.execute(select(torrent).where(c.ticket_id == ticket_id).order_by(c.added_at))
     return [_record(row) for row in rows]
 
 
 async def by_guid(tx: Tx, guid: str) -> TorrentRecord | None:
     """The torrent that came from this release: one still held before one removed, then the newest."""
     order = (c.removed_at.is_not(None), c.added_at.desc())
-    row = (await tx.connection.execute(select(torrent).where(c.guid == guid).order_by(*order).limit(1))).one_or_none()
+    row = (await tx.execute(select(torrent).where(c.guid == guid).order_by(*order).limit(1))).one_or_none()
     return None if row is None else _record(row)
 
 
 async def live(tx: Tx, client: str) -> list[TorrentRecord]:
     """The torrents `client` should hold, oldest first."""
-    rows = await tx.connection.execute(
-        select(torrent).where(c.client == client, c.removed_at.is_(None)).order_by(c.added_at)
-    )
+    rows = await tx.execute(select(torrent).where(c.client == client, c.removed_at.is_(None)).order_by(c.added_at))
     return [_record(row) for row in rows]
 
 
@@ -125,15 +123,13 @@ async def totals(tx: Tx, client: str) -> Totals:
     """Sums over everything this client ever held for us."""
     seeding = case((c.state == TorrentState.SEEDING, 1), else_=0)
     statement = select(func.coalesce(func.sum(c.downloaded), 0), func.coalesce(func.sum(seeding), 0))
-    downloaded, alive = (await tx.connection.execute(statement.where(c.client == client))).one()
+    downloaded, alive = (await tx.execute(statement.where(c.client == client))).one()
     return Totals(int(downloaded), int(alive))
 
 
 async def removed(tx: Tx, info_hash: InfoHash, at: datetime) -> None:
     """The torrent has left its client. What it did stays on record."""
-    await tx.connection.execute(
-        update(torrent).where(c.info_hash == info_hash).values(state=TorrentState.REMOVED, removed_at=at)
-    )
+    await tx.execute(update(torrent).where(c.info_hash == info_hash).values(state=TorrentState.REMOVED, removed_at=at))
 
 
 async def observe(tx: Tx, statuses: Sequence[TorrentStatus], at: datetime) -> None:
@@ -142,7 +138,7 @@ async def observe(tx: Tx, statuses: Sequence[TorrentStatus], at: datetime) -> No
     for start in range(0, len(statuses), CHUNK):
         chunk = {status.info_hash: status for status in statuses[start : start + CHUNK]}
         columns = (c.info_hash, c.seeding_secs, c.last_client_secs, c.completed_at)
-        for row in await tx.connection.execute(select(*columns).where(c.info_hash.in_(chunk))):
+        for row in await tx.execute(select(*columns).where(c.info_hash.in_(chunk))):
             info_hash, counted, reported, completed_at = row
             status = chunk[InfoHash(info_hash)]
             batch.append(
@@ -163,7 +159,7 @@ async def observe(tx: Tx, statuses: Sequence[TorrentStatus], at: datetime) -> No
     if batch:
         names = [name for name in batch[0] if name != "of"]
         changes = {name: bindparam(name, type_=c[name].type) for name in names}
-        await tx.connection.execute(update(torrent).where(c.info_hash == bindparam("of")).values(changes), batch)
+        await tx.execute(update(torrent).where(c.info_hash == bindparam("of")).values(changes), batch)
 
 
 def seeded(counted: int, last_reported: int, reported: int) -> int:

@@ -41,7 +41,7 @@ class Vault:
     async def get(self, name: str) -> str | None:
         """The secret, or None when there is none. Raises `VaultLocked` when it cannot be opened."""
         async with self._db.read() as tx:
-            sealed = (await tx.connection.execute(select(c.sealed).where(c.name == name))).scalar_one_or_none()
+            sealed = (await tx.execute(select(c.sealed).where(c.name == name))).scalar_one_or_none()
         if sealed is None:
             return None
         try:
@@ -61,14 +61,14 @@ class Vault:
         async with self._db.write() as tx:
             key = await asyncio.to_thread(self._usable_key)
             facts = {"sealed": key.encrypt(value.encode()).decode(), "updated_at": self._now()}
-            await tx.connection.execute(
+            await tx.execute(
                 insert(tx, secret).values(name=name, **facts).on_conflict_do_update(index_elements=[c.name], set_=facts)
             )
 
     async def forget(self, name: str) -> None:
         """Drop a secret; one that is not there is no error."""
         async with self._db.write() as tx:
-            await tx.connection.execute(delete(secret).where(c.name == name))
+            await tx.execute(delete(secret).where(c.name == name))
 
     def _read_key(self) -> Fernet | None:
         """The key, or None when there is no file. Raises ValueError for a file that holds no key."""
