@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from earmark.cli.failures import FAILED, UNDECIDED, CommandFailed
+from earmark.cli.failures import FAILED, UNDECIDED, USAGE, CommandFailed
 from earmark.cli.following import follow
 from earmark.cli.remote import SERVICE_FILE, Json, Remote, Service
 from earmark.cli.rendering import book_tree, size, span
 
+MARK = ".earmark-demo"
 START_SECS = 60.0  # the heavy libraries load cold on a small box
 
 CONFIG = """\
@@ -45,6 +46,7 @@ requests_per_second = 5
 listen_address = "127.0.0.1"
 listen_port = 0
 utp = false
+download_limit_kib = 160  # so that there is something to watch
 
 [library]
 audiobooks = "{library}"
@@ -55,7 +57,8 @@ def demo(*, once: bool, as_json: bool, directory: Path | None, title: str, autho
     """Exit code 0 when the book stands on the shelf."""
     console = Console(stderr=as_json, highlight=False)
     with ExitStack() as stack:
-        home = _home(stack, directory)
+        home = _home(directory)
+        (home / MARK).touch()
         console.print(Panel.fit("[bold]Earmark[/] – a wish becomes a book on the shelf", border_style="blue"))
         world = stack.enter_context(_world(home, console))
         service, pid = stack.enter_context(_service(home, world, console))
@@ -130,12 +133,17 @@ def _stay(console: Console, service: Service, home: Path, pid: int) -> None:
         signal.pause()
 
 
-def _home(stack: ExitStack, directory: Path | None) -> Path:
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-        return directory.absolute()
-    home = Path(tempfile.mkdtemp(prefix="earmark-demo-"))
-    stack.callback(shutil.rmtree, home, ignore_errors=True)
+def _home(directory: Path | None) -> Path:
+    """A folder for everything the demo makes. It stays, so that the book can be looked at; a former demo in the same
+    folder makes way, anything else does not."""
+    if directory is None:
+        return Path(tempfile.mkdtemp(prefix="earmark-demo-"))
+    home = directory.absolute()
+    if (home / MARK).exists():
+        shutil.rmtree(home)
+    elif home.exists() and any(home.iterdir()):
+        raise CommandFailed(f"{home} holds other things.", "Name an empty or new folder with --dir.", USAGE)
+    home.mkdir(parents=True, exist_ok=True)
     return home
 
 

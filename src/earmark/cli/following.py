@@ -21,7 +21,7 @@ def follow(
 ) -> Json:
     """Show the ticket until it ends or waits for a person; gives the ticket as it is then."""
     told = 0
-    waiting = ""
+    waiting = shown = ""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[figures]}"))
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("", total=100, visible=False, figures="")
@@ -31,7 +31,7 @@ def follow(
                 _tell(progress.console, ticket, entry)
             told = len(ticket["history"])
             waiting = _tell_waiting(progress.console, ticket, waiting)
-            _show_progress(progress, bar, ticket)
+            shown = _show_progress(progress, bar, ticket, shown)
             if on_change:
                 on_change(ticket)
             if ticket["state"] in ENDED or ticket["state"] == "NEEDS_APPROVAL":
@@ -52,8 +52,7 @@ def _about(ticket: Json, state: str) -> str:
     if state == "NEEDS_APPROVAL":
         return "; ".join(r.get("text", r.get("code", "")) for r in details.get("reasons", [])) or "a person must decide"
     if state == "FAILED" and details:
-        error = details.get("error")
-        return f"{error['message']} → {error['action']}" if isinstance(error, dict) else str(error)
+        return f"{details['error']} → {details['action']}"
     if state == "DOWNLOADING" and ticket.get("torrent"):
         return f"{ticket['torrent']['name']} ({size(ticket['torrent']['size_bytes'])})"
     return ""
@@ -61,27 +60,32 @@ def _about(ticket: Json, state: str) -> str:
 
 def _tell_waiting(console: Console, ticket: Json, before: str) -> str:
     waiting = ticket.get("waiting")
-    reason = (waiting.get("reason") or waiting) if waiting else {}
-    text = f"{reason.get('message', '')} → {reason.get('action', '')}" if reason else ""
+    text = f"{waiting['message']} → {waiting['action']}" if waiting else ""
     if text and text != before:
         console.print("         [yellow]waits:[/]", escape(text))
     return text
 
 
-def _show_progress(progress: Progress, bar: TaskID, ticket: Json) -> None:
+def _show_progress(progress: Progress, bar: TaskID, ticket: Json, before: str) -> str:
+    """The bar in a terminal; elsewhere a line for each quarter and each chapter."""
     now = ticket.get("progress")
     if not now:
         progress.update(bar, visible=False)
-        return
-    figures = f"{now['progress_pct']:.0f} %"
-    if now["unit"] == "bytes":
-        figures += f"  {size(now['done'])} of {size(now['total'])}"
-        figures += f"  {size(now.get('speed_bps') or 0)}/s" + (
-            f"  ETA {span(now['eta_secs'])}" if now.get("eta_secs") else ""
-        )
-    elif now["unit"] == "seconds":
-        figures += f"  {span(now['done'])} of {span(now['total'])}"
-    else:
-        figures += f"  {now['done']:.0f} of {now['total']:.0f} files"
-    label = str(now.get("label") or now["stage"])
+        return before
+    label, figures = str(now.get("label") or now["stage"]), _figures(now)
     progress.update(bar, visible=True, completed=now["progress_pct"], description=escape(label[:48]), figures=figures)
+    mark = f"{label} {now['progress_pct'] // 25}"
+    if not progress.console.is_terminal and mark != before:
+        progress.console.print(f"         [dim]{escape(label)}[/]  {figures}")
+    return mark
+
+
+def _figures(now: Json) -> str:
+    """45 %  220 KiB of 484 KiB  160 KiB/s  ETA 0:02"""
+    share = f"{now['progress_pct']:.0f} %"
+    if now["unit"] == "bytes":
+        eta = f"  ETA {span(now['eta_secs'])}" if now.get("eta_secs") is not None else ""
+        return f"{share}  {size(now['done'])} of {size(now['total'])}  {size(now.get('speed_bps') or 0)}/s{eta}"
+    if now["unit"] == "seconds":
+        return f"{share}  {span(now['done'])} of {span(now['total'])} of audio"
+    return f"{share}  {now['done']:.0f} of {now['total']:.0f} files"

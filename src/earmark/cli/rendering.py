@@ -93,11 +93,7 @@ def _now(ticket: Json) -> str:
     if ticket.get("progress"):
         return f"{ticket['progress']['progress_pct']:.0f} %"
     waiting = ticket.get("waiting")
-    return (
-        str(waiting["reason"]["message"] if isinstance(waiting.get("reason"), dict) else waiting.get("message", ""))
-        if waiting
-        else ""
-    )
+    return str(waiting["message"]) if waiting else ""
 
 
 def candidate_table(candidates: list[Json], *, limit: int = 8) -> RenderableType:
@@ -113,17 +109,17 @@ def candidate_table(candidates: list[Json], *, limit: int = 8) -> RenderableType
     ):
         table.add_column(name, justify=justify, header_style="dim")  # type: ignore[arg-type]
     for number, candidate in enumerate(candidates[:limit]):
-        release = candidate["release"]
+        offer = candidate["torrent"]
         refused = candidate.get("rejected")
         style = "dim" if refused else ""
-        people = ", ".join(release.get("narrators") or release.get("authors") or [])
+        people = ", ".join(offer.get("narrators") or offer.get("authors") or [])
         free = " [green]free[/]" if candidate.get("free") else ""
         table.add_row(
             str(number),
             "–" if refused else f"{candidate['score']:.2f}",
-            f"{escape(str(release['title']))}{f' [dim]({escape(people)})[/]' if people else ''}{free}",
-            size(release.get("size_bytes")),
-            str(release.get("seeders") if release.get("seeders") is not None else "?"),
+            f"{escape(str(candidate['title']))}{f' [dim]({escape(people)})[/]' if people else ''}{free}",
+            size(candidate.get("size_bytes")),
+            str(candidate["seeders"] if candidate.get("seeders") is not None else "?"),
             escape(str(candidate.get("reasoning") or "")),
             style=style,
         )

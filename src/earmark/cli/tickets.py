@@ -83,13 +83,12 @@ def explain(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
     if as_json:
         _print(answer)
         return
-    decision = answer.get("decision", answer)
-    candidates: list[Json] = decision.get("candidates", [])
+    candidates: list[Json] = answer["candidates"]
     console.print(
-        f"[dim]policy[/] {escape(str(decision.get('policy_version', '')))}   "
-        f"[dim]confidence[/] {decision.get('confidence', 0):.2f} of {decision.get('threshold', 0):.2f} needed"
+        f"[dim]policy[/] {escape(str(answer['policy_version']))}   "
+        f"[dim]confidence[/] {answer['confidence']:.2f} of {answer['threshold']:.2f} needed"
     )
-    for reason in decision.get("reasons", []):
+    for reason in answer["reasons"]:
         console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
     console.print(candidate_table(candidates, limit=50))
     for number, candidate in enumerate(candidates[:5]):
@@ -131,9 +130,11 @@ def _print_ticket(ticket: Json) -> None:
     )
     console.print(f"[dim]filed {ago(ticket['created_at'])}, last change {ago(ticket['updated_at'])}[/]")
     details = ticket["state_details"]
-    error = details.get("error")
-    if isinstance(error, dict):
-        console.print(f"[red]{escape(error['message'])}[/]\n[dim]→ {escape(error['action'])}[/]")
+    if ticket["state"] == "FAILED":
+        console.print(f"[red]{escape(str(details['error']))}[/]\n[dim]→ {escape(str(details['action']))}[/]")
+    waiting = ticket.get("waiting")
+    if waiting:
+        console.print(f"[yellow]waits:[/] {escape(waiting['message'])}\n[dim]→ {escape(waiting['action'])}[/]")
     for reason in details.get("reasons", []) if ticket["state"] == "NEEDS_APPROVAL" else []:
         console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
     if ticket["state"] == "NEEDS_APPROVAL":
