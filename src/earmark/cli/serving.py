@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -43,7 +44,7 @@ async def _serve(loaded: Loaded) -> None:
         host, port = listener.getsockname()[:2]
         url = f"http://{host}:{port}{loaded.settings.server.url_base}"
         noted = note_service(loaded.data_dir, url)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 build_app(house),
                 lifespan="off",
@@ -57,6 +58,19 @@ async def _serve(loaded: Loaded) -> None:
             await server.serve(sockets=[listener])
         finally:
             noted.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """Told to end, it gives control back. uvicorn's own lets the signal end the process then, before the house is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for sign, handler in before.items():
+                signal.signal(sign, handler)
 
 
 def build_app(house: House) -> FastAPI:
