@@ -97,6 +97,8 @@ def _words(kind: str, context: Context, path: list[object], fallback: str) -> Wo
 def _unknown_field(name: str) -> Words:
     if name in ("tracks", "images"):
         return "belongs to music tickets", 'Leave it out, or send "kind": "music".'
+    if name in KNOWN_FIELDS:
+        return "does not belong here", "Leave it out, or move it to where the schema has it."
     near = difflib.get_close_matches(name[:64], KNOWN_FIELDS, n=1)
     return "is not a known field", f"Did you mean {near[0]}?" if near else "Leave it out."
 
