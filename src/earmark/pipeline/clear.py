@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from earmark.core.states import TicketState
+from earmark.core.states import Downloading, TicketState
 from earmark.core.ticket import TicketId
+from earmark.core.torrents import InfoHash
 from earmark.library.undo import undo
 from earmark.library.workspace import close_workspace
 from earmark.pipeline.house import House, log
 from earmark.pipeline.step import STOP, Outcome, Step
 from earmark.pipeline.torrentbox import Box
-from earmark.store import tickets, torrents
+from earmark.store import TorrentRecord, Tx, tickets, torrents
 
 
 async def clear(step: Step, ticket_id: TicketId) -> None:
@@ -32,9 +34,31 @@ async def take_back(house: House, ticket_id: TicketId) -> Outcome:
     await close_workspace(house.work_dir, ticket_id)
     house.progress.pop(ticket_id, None)
     for record in held:
-        status = await house.client.status(record.info_hash)
-        if status is not None and not status.complete and record.completed_at is None:
-            await house.client.remove(record.info_hash, delete_files=True)
-            Box(house.torrent_dir).forget(record.info_hash)
-            log.info("unfinished_torrent_removed", ticket=ticket_id, info_hash=record.info_hash)
+        await _let_go(house, ticket_id, record)
     return STOP
+
+
+async def _let_go(house: House, ticket_id: TicketId, record: TorrentRecord) -> None:
+    """Remove a torrent that never finished, unless another ticket counts on it: then it is that one's from now on."""
+    status = await house.client.status(record.info_hash)
+    if record.completed_at is not None or (status is not None and status.complete):
+        return
+    async with house.write() as tx:
+        heir = await _another_taker(tx, ticket_id, record.info_hash)
+        if heir is not None:
+            await torrents.record(tx, replace(record, ticket_id=heir))
+            return
+    if status is not None:
+        await house.client.remove(record.info_hash, delete_files=True)
+    Box(house.torrent_dir).forget(record.info_hash)
+    async with house.write() as tx:
+        await torrents.removed(tx, record.info_hash, house.now())
+    log.info("unfinished_torrent_removed", ticket=ticket_id, info_hash=record.info_hash)
+
+
+async def _another_taker(tx: Tx, ticket_id: TicketId, info_hash: InfoHash) -> TicketId | None:
+    for ticket in await tickets.in_states(tx, {TicketState.DOWNLOADING}):
+        payload = ticket.payload
+        if ticket.id != ticket_id and isinstance(payload, Downloading) and payload.torrent_hash == info_hash:
+            return ticket.id
+    return None

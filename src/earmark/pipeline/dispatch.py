@@ -4,6 +4,9 @@ to the engine as a new run, and tells the bus what the store has recorded since.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from earmark.core.states import SEARCHABLE, Downloading, TicketState
@@ -15,8 +18,13 @@ from earmark.store import Event, StaleRun, events, tickets
 
 S = TicketState
 
+WORKING = frozenset(
+    {S.PENDING, S.SEARCHING, S.MATCHING, S.AUTO_APPROVED, S.APPROVED, S.DOWNLOADING, S.CONVERTING, S.PLACING}
+)
+
 Act: TypeAlias = Literal["acquire", "deliver", "clear"]
 
+STRANDED_SECS = 15.0  # how often we look for tickets whose run broke off (the store could not be written, say)
 IDLE_SECS = 0.5  # how stale a due row or an event of another process may get
 
 
@@ -31,14 +39,22 @@ class Runner(Protocol):
         """Is this run queued or running?"""
         ...
 
+    async def has_ended(self, ticket_id: TicketId, run: int) -> bool:
+        """Did this run come to its own end?"""
+        ...
+
 
 async def keep_dispatching(house: House, runner: Runner, stop: asyncio.Event) -> None:
     """Start what is due, at once when there is news, until told to stop."""
+    looked_at = time.monotonic()
     while not stop.is_set():
         house.news.clear()
         try:
             await open_slots(house)
             await start_due(house, runner)
+            if time.monotonic() - looked_at > STRANDED_SECS:
+                looked_at = time.monotonic()
+                await wake_the_dropped(house, runner)
         except Exception:
             log.exception("dispatcher_broke")
         await _news_or(house.news, IDLE_SECS)
@@ -100,23 +116,49 @@ async def open_slots(house: House) -> None:
 
 
 async def wake_the_stranded(house: House, runner: Runner) -> None:
-    """After a start: whoever stands in a working state without a run of the engine is due again."""
-    working = {S.PENDING, S.SEARCHING, S.MATCHING, S.AUTO_APPROVED, S.APPROVED, S.DOWNLOADING, S.CONVERTING, S.PLACING}
+    """After a start: whoever stands in a working state without a run of the engine is due again, and whoever was
+    cancelled without having been cleared up."""
     async with house.db.read() as tx:
-        standing = [t for t in await tickets.in_states(tx, working) if t.wake_at is None]
-    for ticket in standing:
-        if not await runner.is_live(ticket.id, ticket.run):
-            async with house.write() as tx:
-                await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+        standing = [t for t in await tickets.in_states(tx, WORKING) if t.wake_at is None]
+        cancelled = [t for t in await tickets.in_states(tx, {S.CANCELLED}) if t.wake_at is None]
+    await _wake(house, [t for t in standing if not await runner.is_live(t.id, t.run)])
+    # The engine remembers runs for as long as the settings say; older ones are not asked about.
+    since = house.now() - timedelta(days=house.settings.processing.history_days)
+    recent = [t for t in cancelled if t.updated_at > since and not await runner.is_live(t.id, t.run)]
+    await _wake(house, [t for t in recent if not await runner.has_ended(t.id, t.run)])
+
+
+async def wake_the_dropped(house: House, runner: Runner) -> None:
+    """While we run: a run that broke off without settling its ticket is made up for. Only the dispatcher may ask: it
+    alone begins runs, so none is just being begun. Who waits, for a slot or for bytes, has no run and is left alone."""
+    async with house.db.read() as tx:
+        standing = [t for t in await tickets.in_states(tx, WORKING) if t.wake_at is None and t.waiting is None]
+    moving = [t for t in standing if not (isinstance(t.payload, Downloading) and t.payload.finished_at is None)]
+    dropped = [t for t in moving if not await runner.is_live(t.id, t.run)]
+    async with house.db.read() as tx:  # a run that has just ended may have moved its ticket on meanwhile
+        now = {t.id: t for t in await tickets.in_states(tx, WORKING)}
+    await _wake(house, [t for t in dropped if now.get(t.id) == t])
+
+
+async def _wake(house: House, some: Sequence[Ticket]) -> None:
+    for ticket in some:
+        async with house.write() as tx:
+            await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
 
 
 async def cry_events(house: House, stop: asyncio.Event) -> None:
     """Tell the bus of every recorded event, in order, whichever process recorded it."""
-    async with house.db.read() as tx:
-        seq = await events.last_seq(tx)
+    seq: int | None = None
     while not stop.is_set():
-        async with house.db.read() as tx:
-            fresh = await events.since(tx, seq)
+        try:
+            async with house.db.read() as tx:
+                if seq is None:
+                    seq = await events.last_seq(tx)
+                fresh = await events.since(tx, seq)
+        except Exception:  # the store is away for a moment: what it holds is told when it is back
+            log.exception("crier_broke")
+            await asyncio.sleep(IDLE_SECS)
+            continue
         for event in fresh:
             seq = event.seq
             house.bus.publish(as_message(event))

@@ -95,6 +95,10 @@ class Engine:
         status = await DBOS.get_workflow_status_async(_name(ticket_id, run))
         return status is not None and status.status in LIVE
 
+    async def has_ended(self, ticket_id: TicketId, run: int) -> bool:
+        status = await DBOS.get_workflow_status_async(_name(ticket_id, run))
+        return status is not None and status.status == "SUCCESS"
+
     async def cancel(self, ticket_id: TicketId, run: int) -> None:
         """Stop a run: the step in hand is cancelled, and with it the programs it started."""
         if await self.is_live(ticket_id, run):
@@ -125,9 +129,14 @@ class Engine:
 async def keep_history_short(engine: Engine, house: House, stop: asyncio.Event) -> None:
     """Once an hour, forget engine runs older than the settings keep them."""
     while not stop.is_set():
-        forgotten = await engine.forget_finished(house.now() - timedelta(days=house.settings.processing.history_days))
-        if forgotten:
-            log.info("engine_history_trimmed", runs=forgotten)
+        try:
+            forgotten = await engine.forget_finished(
+                house.now() - timedelta(days=house.settings.processing.history_days)
+            )
+            if forgotten:
+                log.info("engine_history_trimmed", runs=forgotten)
+        except Exception:  # tried again in an hour; nothing depends on it
+            log.exception("engine_history_not_trimmed")
         try:
             await asyncio.wait_for(stop.wait(), 3600)
         except TimeoutError:

@@ -35,7 +35,7 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
     if waiting is not None:
         await park(house, ticket_id, waiting, wake_after=DISK_RECHECK_SECS if waiting.code == "disk_full" else None)
         return STOP
-    info_hash = await _fetch(house, chosen.release)
+    info_hash = await _fetch(house, ticket, chosen.release)
     async with house.write() as tx:
         waiting = _may_we(house, chosen.release, await running_downloads(tx))
         if waiting is None:
@@ -83,8 +83,9 @@ async def running_downloads(tx: Tx) -> int:
     return sum(isinstance(t.payload, Downloading) and t.payload.finished_at is None for t in downloading)
 
 
-async def _fetch(house: House, release: Release) -> InfoHash:
-    """The release's torrent in our box. What was fetched before for the same release is not fetched again."""
+async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
+    """The release's torrent in our box. It is on record as soon as it is there: a ticket that now has to wait for a slot,
+    or another one for the same release, does not fetch it again."""
     box = Box(house.torrent_dir)
     async with house.db.read() as tx:
         known = await torrents.by_guid(tx, release.guid)
@@ -102,9 +103,12 @@ async def _fetch(house: House, release: Release) -> InfoHash:
         )
     answer = await indexer.fetch(release)
     if isinstance(answer, Magnet):
-        return box.keep_magnet(answer.uri)
-    info_hash = read_torrent(answer).info_hash
-    box.keep(info_hash, answer)
+        info_hash = box.keep_magnet(answer.uri)
+    else:
+        info_hash = read_torrent(answer).info_hash
+        box.keep(info_hash, answer)
+    async with house.write() as tx:
+        await torrents.record(tx, _record(house, ticket, release, info_hash))
     return info_hash
 
 

@@ -48,6 +48,8 @@ async def look(house: House) -> bool:
     house.rates = (sum(s.download_rate for s in statuses.values()), sum(s.upload_rate for s in statuses.values()))
     async with house.write() as tx:
         await alerts.clear(tx, "client", house.now())
+        if not any(s.error is not None and s.error.code == "disk_full" for s in statuses.values()):
+            await alerts.clear(tx, f"disk:{house.download_dir}", house.now())
         await torrents.observe(tx, list(statuses.values()), house.now())
         downloading = [t for t in await tickets.in_states(tx, {S.DOWNLOADING}) if _unfinished(t)]
         for ticket in downloading:

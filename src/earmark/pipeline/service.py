@@ -24,6 +24,7 @@ from earmark.pipeline.house import House
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.monitor import look, save_bind_progress, watch
 from earmark.pipeline.tokens import Tokens
+from earmark.pipeline.torrentbox import Box
 from earmark.ports import IndexerHealth
 from earmark.settings import ServerSettings, Settings
 from earmark.store import Database, Vault, tickets
@@ -142,7 +143,10 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
 
 async def _save_bind_progress(house: House, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await save_bind_progress(house)
+        try:
+            await save_bind_progress(house)
+        except Exception:  # a full disk, say: the figures are told again in a moment
+            log.exception("bind_progress_not_saved")
         try:
             await asyncio.wait_for(stop.wait(), BIND_SAVE_SECS)
         except TimeoutError:
@@ -157,6 +161,7 @@ async def _put_in_order(house: House) -> None:
     root = house.settings.library.audiobooks.absolute()
     if root.exists():
         await sweep_orphans(root, running)
+    Box(house.torrent_dir).sweep()
     for folder in (house.download_dir, house.work_dir):
         folder.mkdir(parents=True, exist_ok=True)
     house.client_identity = await house.client.about()

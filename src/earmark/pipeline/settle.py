@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from earmark.core.reasons import EarmarkError, Reason
-from earmark.core.states import TERMINAL, Failed
+from earmark.core.states import TERMINAL, Failed, TicketState
 from earmark.core.ticket import Ticket, TicketId, Waiting
+from earmark.library.workspace import close_workspace
 from earmark.pipeline.house import House, log
 from earmark.settings import ProcessingSettings
 from earmark.store import Tx, tickets
@@ -25,13 +26,27 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
     """Transient errors wait with back-off until the tries are used up; everything else fails the ticket."""
     async with house.write() as tx:
         ticket = await tickets.get(tx, ticket_id)
-        if ticket is None or ticket.state in TERMINAL:
+        tries_left = ticket is not None and ticket.attempt + 1 < house.settings.processing.retry_max_attempts
+        failed = False
+        if ticket is None or ticket.state in TERMINAL - {TicketState.CANCELLED}:
             return
-        if error.transient and ticket.attempt + 1 < house.settings.processing.retry_max_attempts:
+        if ticket.state is TicketState.CANCELLED:
+            await _clear_later(tx, house, ticket, tries_left=tries_left)
+        elif error.transient and tries_left:
             await _wait_and_retry(tx, house, ticket, error)
         else:
             await fail(tx, ticket, error.reason, at=house.now())
+            failed = True
+    if failed:
+        await close_workspace(house.work_dir, ticket_id)  # a retry binds anew; the room is needed now
     log.warning("step_failed", ticket=ticket_id, code=error.reason.code, message=error.reason.message)
+
+
+async def _clear_later(tx: Tx, house: House, ticket: Ticket, *, tries_left: bool) -> None:
+    """The clearing up after a cancellation went wrong (a disk is away, say): it is tried again, the ticket has ended."""
+    until = house.now() + timedelta(seconds=retry_delay(ticket.attempt, house.settings.processing))
+    wake_at = until if tries_left else None
+    await tickets.wait(tx, ticket.id, None, wake_at=wake_at, at=house.now(), attempt=ticket.attempt + 1)
 
 
 async def _wait_and_retry(tx: Tx, house: House, ticket: Ticket, error: EarmarkError) -> None:

@@ -38,6 +38,11 @@ class Box:
         for suffix in ("torrent", "magnet"):
             (self._folder / f"{info_hash}.{suffix}").unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Remove what a crash left half written. Only while nobody else writes here."""
+        for leftover in self._folder.glob("*.part"):
+            leftover.unlink(missing_ok=True)
+
     def _read(self, name: str) -> bytes | None:
         path = self._folder / name
         return path.read_bytes() if path.exists() else None
