@@ -48,6 +48,9 @@ def _job_of(engine: Engine, alert: lt.torrent_alert) -> Job | None:
 def _keep_resume(engine: Engine, job: Job, alert: lt.save_resume_data_alert) -> None:
     if job.intent.refused is not None:
         return
+    if job.awaited is not None:
+        job.awaited.append(alert.params)
+        job.awaited = None
     try:
         engine.files.keep_resume(job.info_hash, lt.write_resume_data_buf(alert.params))
     except TransientError as error:

@@ -180,12 +180,13 @@ class Engine:
         if (job := self.jobs.get(info_hash)) is None or job.awaits_metadata or job.intent.refused is not None:
             return
         self.intend(job, replace(job.intent, completed=False))
-        job.completed_now = False
-        if job.intent.paused or job.intent.finished:
-            # libtorrent checks running torrents only: let it run until the check is done.
-            job.handle.set_flags(lt.torrent_flags.stop_when_ready)
-        job.handle.force_recheck()
-        self._go_on(job)
+        # libtorrent has a recheck of its own, but peers it knew while the torrent was complete are never called again
+        # after it. Taken out and put back without its pieces, the torrent is checked all the same and finds them.
+        params = self._params_now(job)
+        params.have_pieces, params.verified_pieces, params.unfinished_pieces = [], [], {}
+        self.files.keep_resume(info_hash, lt.write_resume_data_buf(params))
+        self.session.remove_torrent(job.handle)
+        self.jobs[info_hash] = self._start(info_hash, params, job.intent, check_first=True)
 
     def reannounce(self, info_hash: InfoHash) -> None:
         if (job := self.jobs.get(info_hash)) is not None:
@@ -291,12 +292,32 @@ class Engine:
         self._gone.pop(info_hash, None)
         self.save(self.jobs[info_hash])
 
-    def _start(self, info_hash: InfoHash, params: lt.add_torrent_params, intent: Intent) -> Job:
+    def _params_now(self, job: Job) -> lt.add_torrent_params:
+        """All that libtorrent knows of a torrent at this moment."""
+        answers: list[lt.add_torrent_params] = []
+        job.awaited = answers
+        self.save(job)
+        deadline = time.monotonic() + SAVE_TIMEOUT
+        while not answers:
+            if time.monotonic() > deadline:
+                raise TransientError.of(
+                    "client_busy", f"The torrent client does not answer about {job.handle.name()}.", "Try again later."
+                )
+            self.session.wait_for_alert(50)
+            self._take_alerts()
+        return answers[0]
+
+    def _start(
+        self, info_hash: InfoHash, params: lt.add_torrent_params, intent: Intent, *, check_first: bool = False
+    ) -> Job:
         info = params.ti
         missing = jobs.gone(info, intent.save_path) if info is not None and intent.completed else []
         private = info.priv() if info is not None else any(carries_secret(url) for url in params.trackers)
         stopped = intent.paused or intent.finished or intent.refused is not None or bool(missing)
         waiting = lt.torrent_flags.default_dont_download if info is None else 0
+        if check_first and stopped:
+            # libtorrent checks running torrents only: this one stops when that is done.
+            waiting, stopped = waiting | lt.torrent_flags.stop_when_ready, False
         params.flags = waiting | jobs.flags_for(
             private=private, paused=stopped, dht=self.config.dht, pex=self.config.pex
         )
@@ -312,6 +333,7 @@ class Engine:
             saved_at=now,
             patience=timedelta(seconds=self.config.stall_secs),
             awaits_metadata=info is None,
+            heard=check_first,
             fault=say.missing_files(params.name, missing) if missing else intent.refused,
         )
 
@@ -372,7 +394,7 @@ def _file_of(job: Job, status: lt.torrent_status) -> str:
     info = job.handle.torrent_file()
     if info is None or not 0 <= status.error_file < info.num_files():
         return ""
-    return info.files().file_path(status.error_file)
+    return info.layout().file_path(status.error_file)
 
 
 def _announcing(handle: lt.torrent_handle) -> bool:

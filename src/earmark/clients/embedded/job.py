@@ -31,6 +31,7 @@ class Job:
     fault: Reason | None = None  # why it is in ERROR
     complaint: Reason | None = None  # what its tracker has against it
     awaits_metadata: bool = False
+    awaited: list[lt.add_torrent_params] | None = None  # where the next resume data is to be handed in, if anywhere
     completed_now: bool = False  # complete since it was added or checked in this session
 
     def stalled(self, done_bytes: int, now: datetime, first_patience: timedelta) -> bool:
@@ -122,7 +123,7 @@ def magnet_torrent(handle: lt.torrent_handle, info: lt.torrent_info) -> bytes:
 
 def entries_of(info: lt.torrent_info) -> tuple[TorrentEntry, ...]:
     """The files where libtorrent really puts them. Padding between files is none."""
-    files = info.files()
+    files = info.layout()
     return tuple(
         TorrentEntry(files.file_path(index).replace("\\", "/"), files.file_size(index))
         for index in range(files.num_files())
@@ -163,7 +164,7 @@ def _from_resume(kept: Kept) -> lt.add_torrent_params | None:
 
 
 def _has_links(info: lt.torrent_info) -> bool:
-    files = info.files()
+    files = info.layout()
     return any(files.file_flags(i) & lt.file_storage.flag_symlink for i in range(files.num_files()))
 
 

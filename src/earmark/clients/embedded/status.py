@@ -18,7 +18,7 @@ _STATES: Mapping[int, TorrentState] = {
     _Lt.checking_files: TorrentState.CHECKING,
     _Lt.downloading_metadata: TorrentState.DOWNLOADING,
     _Lt.downloading: TorrentState.DOWNLOADING,
-    _Lt.finished: TorrentState.SEEDING,
+    _Lt.finished: TorrentState.DOWNLOADING,  # all that is wanted, which is nothing until a magnet's files are approved
     _Lt.seeding: TorrentState.SEEDING,
     _Lt.checking_resume_data: TorrentState.QUEUED,
 }
