@@ -39,7 +39,7 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
             failed = True
     if failed:
         await close_workspace(house.work_dir, ticket_id)  # a retry binds anew; the room is needed now
-    log.warning("step_failed", ticket=ticket_id, code=error.reason.code, message=error.reason.message)
+    log.warning("step_failed", code=error.reason.code, message=error.reason.message)
 
 
 async def _clear_later(tx: Tx, house: House, ticket: Ticket, *, tries_left: bool) -> None:

@@ -6,8 +6,11 @@ with the ticket before the answer is remembered, so the record of a step is alwa
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol, TypeAlias
+
+import structlog
 
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.states import IllegalTransition
@@ -43,16 +46,24 @@ class Step(Protocol):
 
 async def run_settled(house: House, function: StepFunction, ticket_id: TicketId) -> Outcome:
     """Run a step and settle whatever goes wrong. A ticket that a person moved away meanwhile simply stops its act."""
+    with structlog.contextvars.bound_contextvars(ticket=ticket_id, step=function.__name__):
+        return await _run(house, function, ticket_id)
+
+
+async def _run(house: House, function: StepFunction, ticket_id: TicketId) -> Outcome:
+    began = time.monotonic()
     try:
-        return await function(house, ticket_id)
+        outcome = await function(house, ticket_id)
+        log.info("step_done", outcome=outcome, secs=round(time.monotonic() - began, 3))
+        return outcome
     except IllegalTransition as error:
-        log.info("step_overtaken", ticket=ticket_id, step=function.__name__, message=error.reason.message)
+        log.info("step_overtaken", message=error.reason.message)
     except EarmarkError as error:
         await settle(house, ticket_id, error)
     except asyncio.CancelledError:
         raise
     except Exception as error:
-        log.exception("step_broke", ticket=ticket_id, step=function.__name__)
+        log.exception("step_broke")
         await settle(house, ticket_id, _unexpected(function, error))
     return STOP
 
