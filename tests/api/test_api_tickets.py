@@ -124,7 +124,7 @@ async def test_an_upper_case_id_is_the_same_id(api: httpx2.AsyncClient) -> None:
     assert (await api.get(f"/api/v1/ticket/{ticket_id.upper()}")).json()["ticket_id"] == ticket_id
 
 
-@pytest.mark.parametrize("id", [str(uuid.uuid4()), "nope", "..%2f..%2fetc", "%00"])
+@pytest.mark.parametrize("id", ["0a3bba90-2f4a-4a7c-9c4f-000000000001", "nope", "..%2f..%2fetc", "%00"])
 @pytest.mark.parametrize("path", ["ticket/{}", "ticket/{}/explain", "jobs/{}"])
 async def test_an_unknown_ticket_is_not_found(api: httpx2.AsyncClient, id: str, path: str) -> None:
     answer = await api.get("/api/v1/" + path.format(id))
@@ -347,10 +347,10 @@ async def test_a_completed_ticket_shows_statistics_files_and_torrent(api, move, 
     assert states == ["PENDING", "DOWNLOADING", "CONVERTING", "PLACING", "COMPLETED"]
 
 
-async def test_a_delivered_book_is_a_seeding_job_until_its_hours_are_done(api, move, house: House) -> None:
+async def test_a_delivered_book_is_a_done_job_that_still_shows_its_seeding_hours(api, move, house: House) -> None:
     ticket_id = await delivered(api, move, house)
     job = (await api.get(f"/api/v1/jobs/{ticket_id}")).json()
-    assert (job["status"], job["torrent_hash"], job["guid"]) == ("seeding", HASH, "https://tracker.test/t/1")
+    assert (job["status"], job["torrent_hash"], job["guid"]) == ("done", HASH, "https://tracker.test/t/1")
     assert job["timers"]["needed_seconds"] == 72 * 3600
     assert job["timers"]["seed_seconds"] == 0
 
@@ -362,6 +362,7 @@ async def test_a_delivered_book_is_a_seeding_job_until_its_hours_are_done(api, m
         (lambda now: [Searching(now)], "queued"),
         (lambda now: [Searching(now), Matching(now, 0)], "queued"),
         (lambda now: [Downloading(HASH, now)], "downloading"),
+        (lambda now: [Downloading(HASH, now, 100.0, finished_at=now)], "seeding"),
         (lambda now: [Downloading(HASH, now), Converting(HASH, now, 1)], "processing"),
         (lambda now: [Failed(now, TicketState.PENDING, Reason("x", "It broke.", "Fix."), True, 0)], "failed"),
     ],

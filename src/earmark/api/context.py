@@ -14,9 +14,10 @@ from earmark.core.wish import Kind, TicketRequest
 from earmark.pipeline import desk, views
 from earmark.pipeline.desk import Filed
 from earmark.pipeline.house import House
+from earmark.pipeline.progress import Progress
 from earmark.pipeline.views import Health, HomeView, Stats, TicketView
 from earmark.ports import IndexerHealth
-from earmark.store import Event, Page
+from earmark.store import Event, Page, TorrentRecord
 
 if TYPE_CHECKING:
     from earmark.api.live import LiveLimits
@@ -45,6 +46,9 @@ class Desk(Protocol):
         limit: int = 50,
         offset: int = 0,
     ) -> Page[Ticket]: ...
+    async def jobs(
+        self, house: House, /, *, limit: int, offset: int
+    ) -> Page[tuple[Ticket, TorrentRecord | None, Progress | None]]: ...
     async def stats(self, house: House, /) -> Stats: ...
     async def health(self, house: House, /) -> Health: ...
     async def home(self, house: House, /) -> HomeView: ...
@@ -68,6 +72,7 @@ class HouseDesk:
     test_indexers = staticmethod(desk.test_indexers)
     view = staticmethod(views.view)
     listing = staticmethod(views.listing)
+    jobs = staticmethod(views.jobs)
     stats = staticmethod(views.stats)
     health = staticmethod(views.health)
     home = staticmethod(views.home)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from http import HTTPStatus
 from typing import Annotated
@@ -27,12 +26,11 @@ from earmark.api.requests import (
 from earmark.api.schemas import ExplainOut, FiledOut, JobOut, JobPage, Links, TicketBrief, TicketOut, TicketPage
 from earmark.core.seeding import needed_seconds
 from earmark.core.states import TicketState
-from earmark.core.ticket import Ticket, TicketId
+from earmark.core.ticket import TicketId
 from earmark.core.wish import Kind
 from earmark.store import TorrentRecord
 
 S = TicketState
-HOLDS_A_TORRENT = frozenset({S.DOWNLOADING, S.CONVERTING, S.PLACING, S.COMPLETED, S.FAILED, S.CANCELLED})
 
 user = APIRouter(route_class=UserRoute, tags=["tickets"], dependencies=[DOCUMENTED], responses=PROBLEM_RESPONSES)
 admin = APIRouter(route_class=AdminRoute, tags=["decisions"], dependencies=[DOCUMENTED], responses=PROBLEM_RESPONSES)
@@ -179,22 +177,15 @@ async def force_magnet(request: Request, id: IdInPath, body: MagnetBody) -> Tick
 @user.get("/jobs", response_model=JobPage, summary="List jobs", tags=["jobs"])
 async def list_jobs(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 50, offset: Offset = 0) -> JobPage:
     """Tickets in document 000's words: queued, downloading, processing, seeding, done, failed. Newest first."""
-    page = await desk_of(request).listing(house_of(request), limit=limit, offset=offset)
-    items = await asyncio.gather(*(_job(request, ticket) for ticket in page.items))
-    return JobPage(items=list(items), total=page.total, limit=limit, offset=offset)
+    page = await desk_of(request).jobs(house_of(request), limit=limit, offset=offset)
+    items = [views.job(ticket, held, now, _needed(request, held)) for ticket, held, now in page.items]
+    return JobPage(items=items, total=page.total, limit=limit, offset=offset)
 
 
 @user.get("/jobs/{ticket_id}", response_model=JobOut, summary="A job", tags=["jobs"])
 async def get_job(request: Request, id: IdInPath) -> JobOut:
     """Status, message, seeding timers and the ids a caller may know it by."""
     view = await desk_of(request).view(house_of(request), _known(id))
-    return views.job(view.ticket, view.torrent, view.progress, _needed(request, view.torrent))
-
-
-async def _job(request: Request, ticket: Ticket) -> JobOut:
-    if ticket.state not in HOLDS_A_TORRENT:
-        return views.job(ticket, None, None, _needed(request, None))
-    view = await desk_of(request).view(house_of(request), ticket.id)
     return views.job(view.ticket, view.torrent, view.progress, _needed(request, view.torrent))
 
 

@@ -41,6 +41,7 @@ from earmark.core.states import (
     Approved,
     AutoApproved,
     Completed,
+    Downloading,
     Failed,
     Matching,
     NeedsApproval,
@@ -48,7 +49,6 @@ from earmark.core.states import (
     TicketState,
 )
 from earmark.core.ticket import Ticket
-from earmark.core.torrents import TorrentState
 from earmark.core.wish import AlbumWish, BookWish, Wish, headline
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.views import Health, Stats, TicketView
@@ -280,13 +280,13 @@ WAITS_FOR_A_PERSON = "Waits for approval."
 
 
 def job(ticket: Ticket, held: TorrentRecord | None, now: Progress | None, needed_seconds: int) -> JobOut:
-    status = job_status(ticket.state, held, needed_seconds)
+    status = job_status(ticket.payload)
     return JobOut(
         id=ticket.id,
         ticket_id=ticket.id,
         title=headline(ticket.request.wish),
         status=status,
-        message=_job_message(ticket, status, now),
+        message=_job_message(ticket, now),
         guid=held.guid if held else None,
         torrent_hash=held.info_hash if held else None,
         torrent_client=held.client if held else None,
@@ -299,21 +299,19 @@ def job(ticket: Ticket, held: TorrentRecord | None, now: Progress | None, needed
     )
 
 
-def job_status(state: TicketState, held: TorrentRecord | None, needed_seconds: int) -> JobStatus:
-    """A delivered book whose torrent still owes its tracker time is `seeding`, not `done`."""
+def job_status(payload: StatePayload) -> JobStatus:
+    """Document 000's words: `seeding` from the last byte until the book is worked on, `done` once it is delivered."""
+    state = payload.state
     if state in QUEUED:
         return "queued"
-    if state is S.DOWNLOADING:
-        return "downloading"
+    if isinstance(payload, Downloading):
+        return "seeding" if payload.finished_at is not None else "downloading"
     if state in (S.CONVERTING, S.PLACING):
         return "processing"
-    if state is not S.COMPLETED:
-        return "failed"
-    owes = held is not None and held.state is not TorrentState.REMOVED and held.removed_at is None
-    return "seeding" if owes and held is not None and held.seeding_secs < needed_seconds else "done"
+    return "done" if state is S.COMPLETED else "failed"
 
 
-def _job_message(ticket: Ticket, status: JobStatus, now: Progress | None) -> str:
+def _job_message(ticket: Ticket, now: Progress | None) -> str:
     payload = ticket.payload
     if isinstance(payload, Failed):
         return payload.error.message
@@ -322,9 +320,7 @@ def _job_message(ticket: Ticket, status: JobStatus, now: Progress | None) -> str
     if isinstance(payload, NeedsApproval):
         return payload.reasons[0].text if payload.reasons else WAITS_FOR_A_PERSON
     if isinstance(payload, Completed):
-        return f"On the shelf at {payload.library_path}." + (
-            " The torrent goes on seeding." if status == "seeding" else ""
-        )
+        return f"On the shelf at {payload.library_path}."
     if now is not None:
         return f"{now.stage}: {now.progress_pct:.0f} %" + (f", {now.label}" if now.label else "")
     return f"The ticket is {ticket.state}."

@@ -47,7 +47,7 @@ async def _serve(loaded: Loaded) -> None:
         server = _Server(
             uvicorn.Config(
                 build_app(house),
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECS,

@@ -39,6 +39,7 @@ from earmark.pipeline.views import (
     get,
     health,
     home,
+    jobs,
     last_seq,
     listing,
     stats,
@@ -67,6 +68,7 @@ __all__ = [
     "get",
     "health",
     "home",
+    "jobs",
     "last_seq",
     "listing",
     "reject",
@@ -78,6 +80,8 @@ __all__ = [
 ]
 
 S = TicketState
+
+PAST_GRAB = frozenset({S.DOWNLOADING, S.CONVERTING, S.PLACING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ async def reject(house: House, ticket_id: TicketId, reason: str | None, actor: s
 async def retry(house: House, ticket_id: TicketId, actor: str) -> Ticket:
     """Go on from the last safe state: after a finished download with delivering, after a choice with grabbing, else
     with a new search. Nothing is grabbed twice. A ticket that waits for its next try is tried now."""
+    await _recheck_what_is_held(house, ticket_id)
     async with house.write() as tx:
         ticket = await tickets.require(tx, ticket_id)
         if not isinstance(ticket.payload, Failed):
@@ -167,21 +172,27 @@ async def retry(house: House, ticket_id: TicketId, actor: str) -> Ticket:
             raise IllegalTransition.between(ticket.state, S.PENDING)
         if not ticket.payload.retryable:
             raise PermanentError(replace(ticket.payload.error, code="not_retryable"))
-        return await _move(tx, house, ticket, await _last_safe(tx, house, ticket, actor), actor, wake=True)
+        return await _move(
+            tx, house, ticket, await _last_safe(tx, house, ticket.payload, ticket_id, actor), actor, wake=True
+        )
 
 
-async def _last_safe(tx: Tx, house: House, ticket: Ticket, actor: str) -> StatePayload:
-    now = house.now()
-    failed = ticket.payload
-    assert isinstance(failed, Failed)
-    past_grab = failed.failed_at_state in {S.DOWNLOADING, S.CONVERTING, S.PLACING}
-    held = await torrents.of_ticket(tx, ticket.id)
-    if past_grab and held:
-        # The files are checked again before they are delivered, so nothing is taken on trust.
+async def _recheck_what_is_held(house: House, ticket_id: TicketId) -> None:
+    """What failed after its download is checked by the client again, so that nothing is delivered on trust."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        held = await torrents.of_ticket(tx, ticket_id)
+    if isinstance(ticket.payload, Failed) and ticket.payload.failed_at_state in PAST_GRAB and held:
         await house.client.recheck(held[-1].info_hash)
+
+
+async def _last_safe(tx: Tx, house: House, failed: Failed, ticket_id: TicketId, actor: str) -> StatePayload:
+    now = house.now()
+    held = await torrents.of_ticket(tx, ticket_id)
+    if failed.failed_at_state in PAST_GRAB and held:
         return Downloading(torrent_hash=held[-1].info_hash, started_at=now)
     if failed.failed_at_state in {S.AUTO_APPROVED, S.APPROVED}:
-        chosen = await _last_chosen(tx, ticket.id)
+        chosen = await _last_chosen(tx, ticket_id)
         if chosen is not None:
             return Approved(chosen, actor, now)
     return Pending(now)

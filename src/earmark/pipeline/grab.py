@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from earmark.core.admission import Offer, admit
 from earmark.core.decision import ScoredCandidate
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Release
 from earmark.core.states import Approved, AutoApproved, Downloading, TicketState
 from earmark.core.ticket import Ticket, TicketId
@@ -15,12 +15,13 @@ from earmark.pipeline.house import House
 from earmark.pipeline.settle import park
 from earmark.pipeline.step import GO, STOP, Outcome
 from earmark.pipeline.torrentbox import Box
-from earmark.ports import Magnet
-from earmark.store import TorrentRecord, Tx, candidates, tickets, torrents
+from earmark.ports import Indexer, Magnet
+from earmark.store import Severity, TorrentRecord, Tx, alerts, candidates, tickets, torrents
 
 S = TicketState
 
 DISK_RECHECK_SECS = 300.0
+NOT_THE_RELEASE = frozenset({"site_unavailable", "rate_limited", "api_key_refused"})
 
 
 async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
@@ -101,7 +102,7 @@ async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
                 {"indexer": release.indexer},
             )
         )
-    answer = await indexer.fetch(release)
+    answer = await _ask_for_torrent(house, indexer, release)
     if isinstance(answer, Magnet):
         info_hash = box.keep_magnet(answer.uri)
     else:
@@ -110,6 +111,21 @@ async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
     async with house.write() as tx:
         await torrents.record(tx, _record(house, ticket, release, info_hash))
     return info_hash
+
+
+async def _ask_for_torrent(house: House, indexer: Indexer, release: Release) -> bytes | Magnet:
+    """What keeps every release from coming (the session, the site) is an alert besides; it ends with the next answer."""
+    key = f"indexer:{indexer.name}"
+    try:
+        answer = await indexer.fetch(release)
+    except EarmarkError as error:
+        if error.reason.code in NOT_THE_RELEASE or error.reason.code.startswith("session_"):
+            async with house.write() as tx:
+                await alerts.raise_(tx, key, Severity.ERROR, error.reason, house.now())
+        raise
+    async with house.write() as tx:
+        await alerts.clear(tx, key, house.now())
+    return answer
 
 
 def _record(house: House, ticket: Ticket, release: Release | None, info_hash: InfoHash) -> TorrentRecord:

@@ -26,13 +26,12 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
     """Transient errors wait with back-off until the tries are used up; everything else fails the ticket."""
     async with house.write() as tx:
         ticket = await tickets.get(tx, ticket_id)
-        tries_left = ticket is not None and ticket.attempt + 1 < house.settings.processing.retry_max_attempts
         failed = False
         if ticket is None or ticket.state in TERMINAL - {TicketState.CANCELLED}:
             return
         if ticket.state is TicketState.CANCELLED:
-            await _clear_later(tx, house, ticket, tries_left=tries_left)
-        elif error.transient and tries_left:
+            await _clear_later(tx, house, ticket)
+        elif error.transient and (_tries_left(house, ticket) or _rest_asked_for(house, error)):
             await _wait_and_retry(tx, house, ticket, error)
         else:
             await fail(tx, ticket, error.reason, at=house.now())
@@ -42,10 +41,10 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
     log.warning("step_failed", code=error.reason.code, message=error.reason.message)
 
 
-async def _clear_later(tx: Tx, house: House, ticket: Ticket, *, tries_left: bool) -> None:
+async def _clear_later(tx: Tx, house: House, ticket: Ticket) -> None:
     """The clearing up after a cancellation went wrong (a disk is away, say): it is tried again, the ticket has ended."""
     until = house.now() + timedelta(seconds=retry_delay(ticket.attempt, house.settings.processing))
-    wake_at = until if tries_left else None
+    wake_at = until if _tries_left(house, ticket) else None
     await tickets.wait(tx, ticket.id, None, wake_at=wake_at, at=house.now(), attempt=ticket.attempt + 1)
 
 
@@ -53,10 +52,21 @@ async def _wait_and_retry(tx: Tx, house: House, ticket: Ticket, error: EarmarkEr
     """A site that asks for a long rest (a day at the unsatisfied limit) is not a try that failed: it costs none."""
     now = house.now()
     processing = house.settings.processing
-    asked = float(getattr(error, "retry_after_secs", None) or 0.0)
-    until = now + timedelta(seconds=retry_delay(ticket.attempt, processing, asked))
-    attempt = ticket.attempt if asked > processing.retry_max_delay_secs else ticket.attempt + 1
+    until = now + timedelta(seconds=retry_delay(ticket.attempt, processing, _asked_for(error)))
+    attempt = ticket.attempt if _rest_asked_for(house, error) else ticket.attempt + 1
     await tickets.wait(tx, ticket.id, Waiting(error.reason, now, until), wake_at=until, at=now, attempt=attempt)
+
+
+def _tries_left(house: House, ticket: Ticket) -> bool:
+    return ticket.attempt + 1 < house.settings.processing.retry_max_attempts
+
+
+def _asked_for(error: EarmarkError) -> float:
+    return float(getattr(error, "retry_after_secs", None) or 0.0)
+
+
+def _rest_asked_for(house: House, error: EarmarkError) -> bool:
+    return _asked_for(error) > house.settings.processing.retry_max_delay_secs
 
 
 async def fail(tx: Tx, ticket: Ticket, reason: Reason, *, at: datetime) -> None:

@@ -135,6 +135,14 @@ async def listing(
         return await tickets.page(tx, states=states, kind=kind, text=text, limit=limit, offset=offset)
 
 
+async def jobs(house: House, *, limit: int, offset: int) -> Page[tuple[Ticket, TorrentRecord | None, Progress | None]]:
+    """Tickets with their newest torrent and what is in hand: two queries, however many."""
+    async with house.db.read() as tx:
+        page = await tickets.page(tx, limit=limit, offset=offset)
+        held = await torrents.of_tickets(tx, [t.id for t in page.items])
+    return Page(tuple((t, held.get(t.id), house.progress.get(t.id)) for t in page.items), page.total)
+
+
 async def events_since(house: House, seq: int, limit: int = 500) -> list[Event]:
     async with house.db.read() as tx:
         return await events.since(tx, seq, limit)

@@ -5,7 +5,7 @@ Seeding seconds only ever grow, whatever a client reports: they are what a track
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,6 +104,13 @@ async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[TorrentRecord]:
     """The torrents added for a ticket, oldest first."""
     rows = await tx.execute(select(torrent).where(c.ticket_id == ticket_id).order_by(c.added_at))
     return [_record(row) for row in rows]
+
+
+async def of_tickets(tx: Tx, ticket_ids: Collection[TicketId]) -> dict[TicketId, TorrentRecord]:
+    """The newest torrent of each of these tickets, in one query."""
+    rows = await tx.execute(select(torrent).where(c.ticket_id.in_(ticket_ids)).order_by(c.added_at))
+    records = [_record(row) for row in rows]
+    return {record.ticket_id: record for record in records if record.ticket_id is not None}
 
 
 async def by_guid(tx: Tx, guid: str) -> TorrentRecord | None:
