@@ -149,7 +149,7 @@ async def _spoil(site: Site, area: Area, fault: FaultKind | None, request: Reque
 async def _hang(site: Site, request: Request) -> Response:
     """Say nothing until the client goes away."""
     deadline = time.monotonic() + site.settings.hang_secs
-    while time.monotonic() < deadline and not await request.is_disconnected():  # noqa: ASYNC110 - a closed connection sets no event
+    while time.monotonic() < deadline and not await request.is_disconnected():
         await asyncio.sleep(0.02)
     return PlainTextResponse("Gateway Timeout", status_code=504)
 

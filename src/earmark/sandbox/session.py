@@ -33,8 +33,8 @@ class Sessions:
         return bool(self._current)
 
     def newest(self) -> str:
-        """The current value of the session created last."""
-        return next(reversed(self._current))
+        """The current value of the session created last; empty when all were ended."""
+        return next(reversed(self._current), "")
 
     def accepts(self, value: str, now: datetime, grace: timedelta) -> bool:
         """Is this value signed in?"""

@@ -71,8 +71,10 @@ class World:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._remember()
-        await self._stack.aclose()
+        try:
+            self._remember()
+        finally:
+            await self._stack.aclose()
 
     @property
     def site_url(self) -> str:
@@ -163,7 +165,7 @@ class World:
 
         self._stack.push_async_callback(stop)
         async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
+            while not server.started:
                 await asyncio.sleep(0.01)
 
     def _announced(self, announce: Announce) -> None:
