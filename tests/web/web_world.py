@@ -419,7 +419,15 @@ def fill_asking(desk: FakeDesk, asked: list[tuple[TicketState, datetime]]) -> No
 def fill_ended(desk: FakeDesk, asked: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]) -> None:
     shelf = "/srv/audiobooks/H. G. Wells/The Time Machine (1895)"
     names = ("The Time Machine.m4b", "metadata.json", "metadata.opf", "cover.jpg")
-    done = [*grabbed, (S.CONVERTING, ago(hours=5)), (S.PLACING, ago(hours=4.9)), (S.COMPLETED, ago(hours=4.9))]
+    begun = [(S.PENDING, ago(hours=6)), (S.SEARCHING, ago(hours=5.998)), (S.MATCHING, ago(hours=5.997))]
+    done = [
+        *begun,
+        (S.AUTO_APPROVED, ago(hours=5.996)),
+        (S.DOWNLOADING, ago(hours=5.99)),
+        (S.CONVERTING, ago(hours=5.4)),
+        (S.PLACING, ago(hours=4.91)),
+        (S.COMPLETED, ago(hours=4.9)),
+    ]
     marks: list[JsonValue] = [
         {"title": f"Chapter {n}", "start_secs": 680.0 * (n - 1), "end_secs": 680.0 * n} for n in range(1, 17)
     ]
@@ -440,11 +448,11 @@ def fill_ended(desk: FakeDesk, asked: list[tuple[TicketState, datetime]], grabbe
         desk.views[the_id], journal=entries, tasks=[task], torrent=record, entries=record.entries
     )
     broken = Reason("audio_damaged", "07 - Chapter 7.mp3 cannot be decoded from 0:12:40 on.", "Choose another release, or retry after the seeder repaired it.")
-    desk.add(book("Frankenstein", "Mary Shelley"), Failed(ago(minutes=50), S.CONVERTING, broken, True, 2), [*grabbed, (S.CONVERTING, ago(hours=1)), (S.FAILED, ago(minutes=50))])
+    desk.add(book("Frankenstein", "Mary Shelley"), Failed(ago(minutes=50), S.CONVERTING, broken, True, 2), [(at, when - timedelta(hours=1)) for at, when in grabbed] + [(S.CONVERTING, ago(hours=1)), (S.FAILED, ago(minutes=50))])
     early = Reason("unsupported_kind", "Tickets of kind music are kept, but not carried out by this version.", "Cancel the ticket, or retry it after updating.")
     desk.add(AlbumWish("Nobody", "Silence", 2001), Failed(ago(days=1), S.PENDING, early, False, 0), [(S.PENDING, ago(days=1)), (S.FAILED, ago(days=1))])
-    desk.add(book("Ulysses", "James Joyce"), Rejected(ago(days=3), "admin", "Have it on paper."), [*asked, (S.REJECTED, ago(days=3))])
-    desk.add(book(SCRIPT_TITLE, "<b>bold</b>"), Cancelled(ago(days=9), "admin", "<i>no</i>"), [*grabbed, (S.CANCELLED, ago(days=9))])
+    desk.add(book("Ulysses", "James Joyce"), Rejected(ago(days=3), "admin", "Have it on paper."), [(at, when - timedelta(days=4)) for at, when in asked] + [(S.REJECTED, ago(days=3))])
+    desk.add(book(SCRIPT_TITLE, "<b>bold</b>"), Cancelled(ago(days=9), "admin", "<i>no</i>"), [(at, when - timedelta(days=10)) for at, when in grabbed] + [(S.CANCELLED, ago(days=9))])
 
 
 # --- the application around it -------------------------------------------------------------------------------------------

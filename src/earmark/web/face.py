@@ -3,6 +3,7 @@ when htmx asked) here, so that no page has to think of them."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -173,7 +174,7 @@ def _settled(face: Face, handler: Callable[[Request], Awaitable[Response]]) -> C
         except EarmarkError as error:
             return face.refusal(request, error)
         except Exception:
-            log.exception("page_broke", path=request.url.path)
+            log.error("page_broke", path=request.url.path, exception=traceback.format_exc())
             text = "Earmark could not draw this page."
             action = "Reload it; if it happens again, report it with the lines of the log around this time."
             if wants_fragment(request):

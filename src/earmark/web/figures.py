@@ -10,6 +10,7 @@ from earmark.core.binding import Chapter
 from earmark.core.reasons import JsonValue
 from earmark.core.states import Converting, Downloading, Placing
 from earmark.core.ticket import Ticket
+from earmark.core.wish import AlbumWish
 from earmark.web import humane
 from earmark.web.contract import ProgressView, TaskView
 
@@ -41,7 +42,7 @@ def figures(ticket: Ticket, progress: ProgressView | None) -> Figures | None:
             amount=humane.progress_amount(progress.done, progress.total, progress.unit),
             speed=humane.speed(progress.speed_bps) if progress.speed_bps is not None else "",
             eta=f"{humane.duration(progress.eta_secs)} left" if progress.eta_secs is not None else "",
-            label=progress.label,
+            label="" if progress.label == _title(ticket) else progress.label,
             segments=segments,
         )
     return _kept(ticket, segments)
@@ -64,6 +65,11 @@ def _kept(ticket: Ticket, segments: tuple[str, ...]) -> Figures | None:
             return Figures(p.files_placed, p.total_files, f"{int(share * 100)} %", amount, "", "", "")
         case _:
             return None
+
+
+def _title(ticket: Ticket) -> str:
+    wish = ticket.request.wish
+    return wish.album if isinstance(wish, AlbumWish) else wish.title
 
 
 def _segments(ticket: Ticket) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ def speed(value: float | None) -> str:
 
 
 def duration(secs: float | None) -> str:
-    """h:mm from one minute up, seconds below."""
+    """6:36 h from one minute up, 42 s below."""
     if secs is None:
         return UNKNOWN
     if secs < 60:
         return f"{max(0, round(secs))} s"
     minutes = int(secs // 60)
-    return f"{minutes // 60}:{minutes % 60:02}"
+    return f"{minutes // 60}:{minutes % 60:02} h"
 
 
 def duration_spoken(secs: float | None) -> str:
@@ -106,9 +106,9 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def progress_amount(done: float, total: float, unit: str) -> str:
-    """`312 MiB of 1.2 GiB`, `2:41 of 11:04`, `3 of 12 files`."""
+    """`312 MiB of 1.2 GiB`, `2:41 of 11:04 h`, `3 of 12 files`."""
     if unit == "bytes":
         return f"{size(done)} of {size(total)}"
     if unit == "seconds":
-        return f"{duration(done)} of {duration(total)}"
+        return f"{duration(done).removesuffix(' h')} of {duration(total)}"
     return f"{number(round(done))} of {plural(round(total), unit.rstrip('s') or 'part')}"

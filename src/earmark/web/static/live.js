@@ -98,12 +98,12 @@
   function duration(secs) {
     if (secs < 60) return Math.max(0, Math.round(secs)) + " s";
     const minutes = Math.floor(secs / 60);
-    return Math.floor(minutes / 60) + ":" + String(minutes % 60).padStart(2, "0");
+    return Math.floor(minutes / 60) + ":" + String(minutes % 60).padStart(2, "0") + " h";
   }
   function amount(m) {
     if (!m.total) return "";
     if (m.unit === "bytes") return size(m.done) + " of " + size(m.total);
-    if (m.unit === "seconds") return duration(m.done) + " of " + duration(m.total);
+    if (m.unit === "seconds") return duration(m.done).replace(/ h$/, "") + " of " + duration(m.total);
     const one = m.unit.replace(/s$/, "");
     return Math.round(m.done) + " of " + Math.round(m.total) + " " + (m.total === 1 ? one : one + "s");
   }
