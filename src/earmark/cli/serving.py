@@ -37,7 +37,7 @@ def serve(loaded: Loaded) -> None:
 
 
 async def _serve(loaded: Loaded) -> None:
-    listener = _listen(loaded.settings.server)
+    listener = listen(loaded.settings.server)
     async with open_house(
         loaded.settings, loaded.data_dir, config_file=loaded.config_file, reload_server=_reload(loaded)
     ) as house:
@@ -86,10 +86,12 @@ def build_app(house: House) -> FastAPI:
     return create_app(house, web=web.router, static=static_files(), error_page=web.error_page)
 
 
-def _listen(server: ServerSettings) -> socket.socket:
+def listen(server: ServerSettings) -> socket.socket:
+    """The open port. Without TCP_NODELAY every small answer would wait 40 ms for an acknowledgement."""
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    listener = socket.socket(family)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((server.host, server.port))
     except OSError as error:

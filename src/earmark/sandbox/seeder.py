@@ -119,7 +119,7 @@ class Seeder:
         session.set_peer_class_filter(everybody)
         self._session = session
         async with asyncio.timeout(10):
-            while not session.listen_port():  # noqa: ASYNC110 - libtorrent has no event loop to wake ours
+            while not session.listen_port():
                 await asyncio.sleep(0.01)
 
     async def seed(self, torrent: bytes, content_parent: Path) -> InfoHash:
@@ -169,7 +169,7 @@ class Seeder:
         session.pause()
         deadline = time.monotonic() + STOP_TIMEOUT
         await asyncio.sleep(0.05)
-        while time.monotonic() < deadline and any(map(_announcing, self._handles.values())):  # noqa: ASYNC110 - as above
+        while time.monotonic() < deadline and any(map(_announcing, self._handles.values())):
             await asyncio.sleep(0.02)
         self._handles.clear()
         box = [session]
@@ -191,7 +191,7 @@ class Seeder:
             "enable_lsd": False,
             "enable_upnp": False,
             "enable_natpmp": False,
-            "enable_incoming_utp": False,
+            "enable_incoming_utp": True,
             "enable_outgoing_utp": False,
             "allow_multiple_connections_per_ip": True,
             "min_announce_interval": 1,
