@@ -33,10 +33,10 @@ SEED = 20_240_229
 KILLS = 40
 IN_FLIGHT = 4
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "REJECTED"}
-PHASES = ("start", "SEARCHING", "AUTO_APPROVED", "DOWNLOADING", "DOWNLOADING", "CONVERTING", "CONVERTING", "PLACING")
-DOWN_KIB = 96
+PHASES = ("start", "SEARCHING", "DOWNLOADING", "CONVERTING", "PLACING")
+DOWN_KIB = 256
 COLOURS = "Amber Crimson Indigo Ochre Scarlet Umber Viridian Cobalt Ivory Jasper Russet Sable Teal Azure Copper Silver"
-THINGS = "Lantern Harbour Orchard"
+THINGS = "Lantern Harbour Orchard Meadow"
 
 
 def titles() -> list[str]:
@@ -49,7 +49,7 @@ def author_of(title: str) -> str:
 
 def make_catalogue(folder: Path, rng: random.Random) -> None:
     """Many small books of one to eight parts; the sound is made once and cut to size per book."""
-    source = make_release(folder.parent / "sound", "source", parts=8, secs=12.0)
+    source = make_release(folder.parent / "sound", "source", parts=8, secs=24.0)
     for number, title in enumerate(titles()):
         book = folder / f"book-{number:02}"
         book.mkdir(parents=True)
@@ -101,7 +101,7 @@ class Run:
     async def until_state(self, state: str, secs: float) -> None:
         deadline = time.monotonic() + secs
         while time.monotonic() < deadline and state not in self.in_flight():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ async def one_life(run: Run, phase: str) -> None:
     else:
         await run.service.ready()
         await run.keep_busy()
-        await run.until_state("SEARCHING" if phase == "start" else phase, 4.0)
-        await asyncio.sleep(run.rng.uniform(0.0, 0.5))
+        await run.until_state("SEARCHING" if phase == "start" else phase, 8.0)
+        await asyncio.sleep(run.rng.uniform(0.0, 0.1 if phase == "PLACING" else 0.6))
     under_way = run.in_flight()
     run.service.kill()
     assert under_way, "nothing was under way at the kill"
