@@ -13,13 +13,14 @@ import structlog
 from earmark.clients import open_client
 from earmark.core.naming import parse_pattern
 from earmark.core.states import TERMINAL, TicketState
+from earmark.core.ticket import TicketId
 from earmark.indexers import MamIndexer, open_indexers
 from earmark.library.undo import sweep_orphans
 from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
 from earmark.media.ffmpeg import find_ffmpeg
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
-from earmark.pipeline.engine import Engine, keep_history_short, one_process
+from earmark.pipeline.engine import Engine, keep_history_short, keep_taking_over, one_process
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.monitor import look, save_bind_progress, watch
@@ -116,7 +117,7 @@ async def _running(house: House, engine: Engine) -> AsyncIterator[None]:
     """Engine and loops, started after what a crash left was put in order."""
     await _put_in_order(house)
     await engine.start()
-    house.stop_act = engine.cancel
+    house.stop_act = _stop_act(house, engine)
     stop = asyncio.Event()
     await wake_the_stranded(house, engine)
     loops = [asyncio.create_task(loop, name=name) for name, loop in _loops(house, engine, stop).items()]
@@ -128,7 +129,21 @@ async def _running(house: House, engine: Engine) -> AsyncIterator[None]:
         house.recorded.set()
         house.handed_over.set()
         await engine.stop()
+        # The engine can remember nothing more, so whatever is still in hand counts as interrupted: what it started ends.
+        left = list(house.steps)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await asyncio.gather(*loops, return_exceptions=True)
+
+
+def _stop_act(house: House, engine: Engine) -> Callable[[TicketId, int], Awaitable[None]]:
+    async def stop(ticket_id: TicketId, run: int) -> None:
+        in_hand = house.steps_of(ticket_id)  # before anything is awaited: the next run may begin meanwhile
+        await engine.cancel(ticket_id, run)
+        house.cut_short(in_hand)
+
+    return stop
 
 
 def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Coroutine[None, None, None]]:
@@ -137,6 +152,7 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
         "dispatcher": keep_dispatching(house, engine, stop),
         "crier": cry_events(house, stop),
         "history": keep_history_short(engine, house, stop),
+        "heartbeat": keep_taking_over(engine, stop),
         "bind progress": _save_bind_progress(house, stop),
     }
 

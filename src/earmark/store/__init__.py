@@ -6,7 +6,7 @@ no rules but those that keep the tables true. `Database` opens SQLite or Postgre
 
 from __future__ import annotations
 
-from earmark.store import alerts, candidates, decisions, events, journal, tasks, tickets, torrents, vault
+from earmark.store import alerts, candidates, decisions, events, journal, tasks, tickets, torrents, vault, workers
 from earmark.store.alerts import Alert, Severity
 from earmark.store.database import Database, Tx
 from earmark.store.decisions import DecisionRecord
@@ -48,4 +48,5 @@ __all__ = [
     "tickets",
     "torrents",
     "vault",
+    "workers",
 ]

@@ -1,4 +1,5 @@
-"""The house: tickets and their history, candidates, decisions, torrents, stages, file operations, alerts, secrets.
+"""The house: tickets and their history, candidates, decisions, torrents, stages, file operations, alerts, secrets,
+workers.
 
 Written out in plain types on purpose: a revision says what was, and must not change when the code does.
 """
@@ -33,6 +34,12 @@ def upgrade() -> None:
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_secret"),
+    )
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("seen_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_worker"),
     )
     op.create_table(
         "ticket",
@@ -181,3 +188,4 @@ def downgrade() -> None:
     op.drop_table("ticket")
     op.drop_table("secret")
     op.drop_table("alert")
+    op.drop_table("worker")
