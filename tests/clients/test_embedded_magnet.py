@@ -135,18 +135,6 @@ async def test_a_magnet_with_a_passkey_is_private_until_shown_otherwise(world) -
     assert flags(client, unknown) & PEERLESS == PEERLESS
 
 
-async def test_a_private_torrent_fetched_by_magnet_becomes_private(world) -> None:
-    book = world.write_book()
-    meta = read_torrent(await world.seed(book))
-    client = await world.client(pex=True)
-    # Peers from anywhere but the tracker are dropped once the torrent is known to be private.
-    uri = f"magnet:?xt=urn:btih:{meta.info_hash}&tr={meta.trackers[0]}"
-    info_hash = await client.add_magnet(uri, world.downloads)
-    assert await client.wait_for_completion(info_hash, timeout=30)
-    assert flags(client, info_hash) & PEERLESS == PEERLESS
-    assert (await client.status(info_hash)).private
-
-
 async def test_it_names_itself_honestly_to_trackers_and_peers(world) -> None:
     client = await world.client()
     await client.add(await world.seed(world.write_book()), world.downloads)

@@ -261,7 +261,10 @@ async def test_one_torrent_can_be_capped_and_the_cap_survives_a_restart(world, u
 
 async def test_a_hostile_torrent_adds_nothing(world) -> None:
     client = await world.client()
-    for bad in (b"<html>login</html>", b"d4:infod4:name2:..6:lengthi1e12:piece lengthi16384e6:pieces20:" + b"x" * 20 + b"ee"):
+    for bad in (
+        b"<html>login</html>",
+        b"d4:infod4:name2:..6:lengthi1e12:piece lengthi16384e6:pieces20:" + b"x" * 20 + b"ee",
+    ):
         with pytest.raises(BadTorrent):
             await client.add(bad, world.downloads)
     assert await client.snapshot() == {}

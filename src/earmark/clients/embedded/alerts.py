@@ -61,8 +61,7 @@ def _file_error(engine: Engine, job: Job, alert: lt.file_error_alert) -> None:
     """A full disk, a read-only one, files gone: stop at once and say so. libtorrent itself would go on trying."""
     job.handle.pause()
     if job.fault is None:
-        name = job.handle.name()
-        job.fault = say.disk_reason(name, alert.error.value(), alert.error.message(), alert.filename())
+        job.fault = say.disk_reason(jobs.name_of(job), alert.error.value(), alert.error.message(), alert.filename())
         log.warning("%s (%s)", job.fault.message, alert.error.message())
         engine.save(job)
 

@@ -6,7 +6,6 @@ data fresh, ends the seeding of torrents whose goal is met and asks for more pee
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,11 +31,7 @@ SAVE_TIMEOUT = 10.0
 DELETE_TIMEOUT = 30.0
 FAREWELL_TIMEOUT = 3.0
 IDLE_SAVE = timedelta(minutes=10)  # counters of idle seeds move without libtorrent calling them changed
-QUERY_NAME, QUERY_SAVE_PATH = (
-    1 << 6,
-    1 << 7,
-)  # from libtorrent's torrent_handle.hpp; its Python module does not name them
-STATUS_FIELDS = lt.status_flags_t.query_accurate_download_counters | QUERY_NAME | QUERY_SAVE_PATH
+STATUS_FIELDS = lt.status_flags_t.query_accurate_download_counters | jobs.QUERY_NAME | jobs.QUERY_SAVE_PATH
 SURVEY_EVERY = timedelta(seconds=1)
 
 
@@ -91,7 +86,7 @@ class Engine:
         self.session.pause()
         deadline = time.monotonic() + FAREWELL_TIMEOUT
         time.sleep(0.05)
-        while time.monotonic() < deadline and any(_announcing(job.handle) for job in self.jobs.values()):
+        while time.monotonic() < deadline and any(jobs.announcing(job.handle) for job in self.jobs.values()):
             time.sleep(0.02)
         self._let_go()
 
@@ -131,8 +126,7 @@ class Engine:
             return meta.info_hash
         params = jobs.params_of_torrent(torrent)
         intent = Intent(str(jobs.ready_folder(save_path)), goal)
-        self.files.keep_torrent(meta.info_hash, torrent)
-        self._admit(meta.info_hash, params, intent)
+        self._admit(meta.info_hash, params, intent, torrent)
         return meta.info_hash
 
     def add_magnet(self, uri: str, save_path: Path, goal: SeedGoal | None) -> InfoHash:
@@ -170,7 +164,7 @@ class Engine:
         if (job := self.jobs.get(info_hash)) is None or job.intent.refused is not None:
             return
         if job.fault is not None and (missing := self._missing(job)):
-            job.fault = say.missing_files(job.handle.name(), missing)
+            job.fault = say.missing_files(jobs.name_of(job), missing)
             return
         goal = None if job.intent.finished else job.intent.goal
         self.intend(job, replace(job.intent, paused=False, finished=False, goal=goal))
@@ -279,16 +273,23 @@ class Engine:
         for alert in self.session.pop_alerts():
             take_in(self, alert)
 
-    def _admit(self, info_hash: InfoHash, params: lt.add_torrent_params, intent: Intent) -> None:
+    def _admit(
+        self, info_hash: InfoHash, params: lt.add_torrent_params, intent: Intent, torrent: bytes | None = None
+    ) -> None:
         """Write down what we want, then let libtorrent have the torrent."""
-        self.files.keep_intent(info_hash, intent)
         try:
+            if torrent is not None:
+                self.files.keep_torrent(info_hash, torrent)
+            self.files.keep_intent(info_hash, intent)
             self.jobs[info_hash] = self._start(info_hash, params, intent)
         except RuntimeError as error:
             self.files.forget(info_hash)
             raise BadTorrent.of(
                 "torrent_refused", f"The torrent client does not take the torrent: {error}.", "Choose another release."
             ) from error
+        except TransientError:
+            self.files.forget(info_hash)
+            raise
         self._gone.pop(info_hash, None)
         self.save(self.jobs[info_hash])
 
@@ -301,7 +302,7 @@ class Engine:
         while not answers:
             if time.monotonic() > deadline:
                 raise TransientError.of(
-                    "client_busy", f"The torrent client does not answer about {job.handle.name()}.", "Try again later."
+                    "client_busy", f"The torrent client does not answer about {jobs.name_of(job)}.", "Try again later."
                 )
             self.session.wait_for_alert(50)
             self._take_alerts()
@@ -359,7 +360,9 @@ class Engine:
     def _tell(self, job: Job, status: lt.torrent_status) -> TorrentStatus:
         fault = job.fault
         if fault is None and status.errc.value():
-            fault = say.disk_reason(status.name, status.errc.value(), status.errc.message(), _file_of(job, status))
+            fault = say.disk_reason(
+                status.name, status.errc.value(), status.errc.message(), jobs.failed_file(job, status)
+            )
         state = say.state_of(
             status, fault=fault, paused=job.intent.paused, finished=job.intent.finished, heard=job.heard
         )
@@ -388,18 +391,3 @@ class Engine:
 
 def _any_torrent(_: lt.torrent_status) -> bool:
     return True
-
-
-def _file_of(job: Job, status: lt.torrent_status) -> str:
-    info = job.handle.torrent_file()
-    if info is None or not 0 <= status.error_file < info.num_files():
-        return ""
-    return info.layout().file_path(status.error_file)
-
-
-def _announcing(handle: lt.torrent_handle) -> bool:
-    with contextlib.suppress(RuntimeError):
-        return any(
-            endpoint["info_hashes"][0]["updating"] for tracker in handle.trackers() for endpoint in tracker["endpoints"]
-        )
-    return False

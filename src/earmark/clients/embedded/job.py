@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,10 @@ from earmark.core.torrents import InfoHash, TorrentEntry
 
 MAX_STALL = timedelta(minutes=30)
 NORMAL_PRIORITY = 4
+QUERY_NAME, QUERY_SAVE_PATH = (
+    1 << 6,
+    1 << 7,
+)  # from libtorrent's torrent_handle.hpp; its Python module does not name them
 
 
 @dataclass(slots=True)
@@ -147,6 +152,27 @@ def ready_folder(save_path: Path) -> Path:
             "Make the folder writable for Earmark, or choose another.",
         ) from error
     return folder
+
+
+def name_of(job: Job) -> str:
+    return job.handle.status(QUERY_NAME).name
+
+
+def failed_file(job: Job, status: lt.torrent_status) -> str:
+    """The file that the error of a torrent is about, or nothing."""
+    info = job.handle.torrent_file()
+    if info is None or not 0 <= status.error_file < info.num_files():
+        return ""
+    return info.layout().file_path(status.error_file)
+
+
+def announcing(handle: lt.torrent_handle) -> bool:
+    """Is a tracker being talked to at this moment?"""
+    with contextlib.suppress(RuntimeError):
+        return any(
+            endpoint["info_hashes"][0]["updating"] for tracker in handle.trackers() for endpoint in tracker["endpoints"]
+        )
+    return False
 
 
 def _from_resume(kept: Kept) -> lt.add_torrent_params | None:

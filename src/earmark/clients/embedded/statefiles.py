@@ -100,6 +100,7 @@ class StateFiles:
         try:
             self._replace_or_fail(name, data)
         except OSError as error:
+            (self._folder / (name + TEMPORARY)).unlink(missing_ok=True)
             raise TransientError.of(
                 "client_state_unwritable",
                 f"The torrent client cannot keep its memory in {self._folder}: {error.strerror}.",
