@@ -11,7 +11,7 @@ from earmark.core.torrents import InfoHash
 from earmark.library.undo import undo
 from earmark.library.workspace import close_workspace
 from earmark.pipeline.house import House, log
-from earmark.pipeline.step import STOP, Outcome, Step
+from earmark.pipeline.step import STOP, Outcome, Step, to_the_end
 from earmark.pipeline.torrentbox import Box
 from earmark.store import TorrentRecord, Tx, tickets, torrents
 
@@ -21,6 +21,7 @@ async def clear(step: Step, ticket_id: TicketId) -> None:
     await step(take_back, ticket_id)
 
 
+@to_the_end
 async def take_back(house: House, ticket_id: TicketId) -> Outcome:
     """A finished torrent owes its seeding and stays; an unfinished one goes, with its part of the files."""
     async with house.db.read() as tx:

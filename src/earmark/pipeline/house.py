@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +38,15 @@ async def _no_session(_: str) -> IndexerHealth:
 
 
 @dataclass(slots=True)
+class StepInHand:
+    """A step that runs in this process now."""
+
+    ticket_id: TicketId
+    may_be_cut: bool
+    cut: bool = False
+
+
+@dataclass(slots=True)
 class House:
     """The composition root. `clock` is the only source of time for the acts."""
 
@@ -66,6 +75,7 @@ class House:
     busy: Counter[TicketId] = field(
         default_factory=Counter
     )  # steps in hand: a cancelled one may need a moment to let go
+    steps: dict[asyncio.Task[object], StepInHand] = field(default_factory=dict)  # by the task that runs them
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
 
     def now(self) -> datetime:
@@ -90,6 +100,17 @@ class House:
     def torrent_dir(self) -> Path:
         """Our private copies of .torrent files (they carry the passkey: 0700)."""
         return self.data_dir / "torrent-files"
+
+    def steps_of(self, ticket_id: TicketId) -> list[asyncio.Task[object]]:
+        return [task for task, step in self.steps.items() if step.ticket_id == ticket_id]
+
+    def cut_short(self, tasks: Iterable[asyncio.Task[object]]) -> None:
+        """End these steps now, save those that must run to their end. They answer as if they had stopped by themselves."""
+        for task in tasks:
+            step = self.steps.get(task)
+            if step is not None and step.may_be_cut:
+                step.cut = True
+                task.cancel()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:

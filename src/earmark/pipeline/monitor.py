@@ -139,6 +139,8 @@ async def _go_on_if_there_is_room(house: House, status: TorrentStatus) -> None:
     missing = round((1 - status.progress) * status.total_bytes)
     reserve = min(house.settings.processing.min_free_space_mib * 1024**2, missing)
     if house.free_bytes(house.download_dir) > missing + reserve:
+        # What a client counted as written may never have reached the disk: it is looked at before it goes on.
+        await house.client.recheck(status.info_hash)
         await house.client.resume(status.info_hash)
         async with house.write() as tx:
             await alerts.clear(tx, f"disk:{house.download_dir}", house.now())

@@ -15,7 +15,7 @@ import structlog
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.states import IllegalTransition
 from earmark.core.ticket import TicketId
-from earmark.pipeline.house import House, log
+from earmark.pipeline.house import House, StepInHand, log
 from earmark.pipeline.settle import settle
 
 Outcome: TypeAlias = Literal["go", "stop"]
@@ -46,8 +46,19 @@ class Step(Protocol):
 
 async def run_settled(house: House, function: StepFunction, ticket_id: TicketId) -> Outcome:
     """Run a step and settle whatever goes wrong. A ticket that a person moved away meanwhile simply stops its act."""
-    with structlog.contextvars.bound_contextvars(ticket=ticket_id, step=function.__name__):
-        return await _run(house, function, ticket_id)
+    task: asyncio.Task[object] | None = asyncio.current_task()
+    assert task is not None
+    in_hand = house.steps[task] = StepInHand(ticket_id, may_be_cut_short(function))
+    try:
+        with structlog.contextvars.bound_contextvars(ticket=ticket_id, step=function.__name__):
+            return await _run(house, function, ticket_id)
+    except asyncio.CancelledError:
+        if not in_hand.cut:
+            raise
+        task.uncancel()
+        return STOP
+    finally:
+        del house.steps[task]
 
 
 async def _run(house: House, function: StepFunction, ticket_id: TicketId) -> Outcome:
