@@ -172,7 +172,9 @@ def torrent(ticket_id: str, progress: float, **more: object) -> TorrentRecord:
         ratio=0.13,
         seeding_secs=0 if progress < 1 else 96_400,
         last_seen_at=NOW,
-        entries=tuple(TorrentEntry(f"The Wind in the Willows/{n:02} - Chapter {n}.mp3", 26_100_000 + n) for n in range(1, 13)),
+        entries=tuple(
+            TorrentEntry(f"The Wind in the Willows/{n:02} - Chapter {n}.mp3", 26_100_000 + n) for n in range(1, 13)
+        ),
     )
     return replace(base, **more)  # type: ignore[arg-type]
 
@@ -315,7 +317,10 @@ class FakeDesk:
 
     async def test_indexers(self) -> Mapping[str, IndexerHealth]:
         self.heard.append(("test",))
-        return {"mam": IndexerHealth(True, "Signed in as reader."), "jackett": IndexerHealth(False, "It does not answer.")}
+        return {
+            "mam": IndexerHealth(True, "Signed in as reader."),
+            "jackett": IndexerHealth(False, "It does not answer."),
+        }
 
     async def move(self, ticket_id: TicketId, payload: StatePayload) -> Ticket:
         view = await self.view(ticket_id)
@@ -341,9 +346,22 @@ class FakeDesk:
 def fill(desk: FakeDesk) -> None:
     """Every state once, with everything a page can show."""
     desk.account = Account(
-        4711, "reader", "VIP", 3.41, 1_204_000_000_000, 353_000_000_000, 48_213.0, 12, NOW + timedelta(days=61), 17, 150, "yes"
+        4711,
+        "reader",
+        "VIP",
+        3.41,
+        1_204_000_000_000,
+        353_000_000_000,
+        48_213.0,
+        12,
+        NOW + timedelta(days=61),
+        17,
+        150,
+        "yes",
     )
-    dead = Reason("mam_session_dead", "MyAnonamouse no longer takes the session.", "Make a new mam_id and put it in under System.")
+    dead = Reason(
+        "mam_session_dead", "MyAnonamouse no longer takes the session.", "Make a new mam_id and put it in under System."
+    )
     desk.alerts = [Alert("indexer:mam", Severity.ERROR, dead, ago(minutes=22))]
     begun = [(S.PENDING, ago(minutes=16)), (S.SEARCHING, ago(minutes=16)), (S.MATCHING, ago(minutes=15))]
     asked = [*begun, (S.NEEDS_APPROVAL, ago(minutes=14))]
@@ -353,13 +371,17 @@ def fill(desk: FakeDesk) -> None:
     fill_ended(desk, asked, grabbed)
 
 
-def fill_working(desk: FakeDesk, begun: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]) -> None:
+def fill_working(
+    desk: FakeDesk, begun: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]
+) -> None:
     size = 312.0 * 1024**2
     the_id = desk.add(
         book("The Wind in the Willows", "Kenneth Grahame", "Adrian Praetzellis", language="en", year=1908),
         Downloading(HASH, ago(minutes=13), 41.2, 5_452_595, 36),
         grabbed,
-        progress=Progress(S.DOWNLOADING, "download", 41.2, size * 0.412, size, "bytes", 5_452_595, 36, "The Wind in the Willows"),
+        progress=Progress(
+            S.DOWNLOADING, "download", 41.2, size * 0.412, size, "bytes", 5_452_595, 36, "The Wind in the Willows"
+        ),
         candidates=willows(),
     )
     record = torrent(the_id, 0.412)
@@ -374,13 +396,22 @@ def fill_working(desk: FakeDesk, begun: list[tuple[TicketState, datetime]], grab
         book("Alice’s Adventures in Wonderland", "Lewis Carroll", "Cori Samuel", series="Alice", series_index="1"),
         Converting(HASH, ago(minutes=4), 12, 4, "Pig and Pepper", 4_820.0, 10_400.0),
         [*grabbed, (S.CONVERTING, ago(minutes=4))],
-        progress=Progress(S.CONVERTING, "bind", 46.3, 4_820.0, 10_400.0, "seconds", None, 131, "Chapter 5: Pig and Pepper"),
+        progress=Progress(
+            S.CONVERTING, "bind", 46.3, 4_820.0, 10_400.0, "seconds", None, 131, "Chapter 5: Pig and Pepper"
+        ),
     )
-    desk.add(book("The Art of War", "Sun Tzu"), Placing(HASH, ago(seconds=4), 4, 1), [*grabbed, (S.PLACING, ago(seconds=4))])
+    desk.add(
+        book("The Art of War", "Sun Tzu"), Placing(HASH, ago(seconds=4), 4, 1), [*grabbed, (S.PLACING, ago(seconds=4))]
+    )
     desk.add(book("Dracula", "Bram Stoker"), Searching(ago(seconds=8)), begun[:2])
+    desk.add(book("Persuasion", "Jane Austen"), Pending(ago(seconds=3)), [(S.PENDING, ago(seconds=3))])
     desk.add(book("Emma", "Jane Austen"), Matching(ago(seconds=2), 37), begun)
     wait = Waiting(
-        Reason("no_free_slot", "All 150 unsatisfied slots of the account are in use.", "Wait for a torrent to be satisfied."),
+        Reason(
+            "no_free_slot",
+            "All 150 unsatisfied slots of the account are in use.",
+            "Wait for a torrent to be satisfied.",
+        ),
         ago(minutes=30),
         NOW + timedelta(minutes=25),
     )
@@ -412,11 +443,20 @@ def fill_asking(desk: FakeDesk, asked: list[tuple[TicketState, datetime]]) -> No
     desk.views[the_id] = replace(desk.views[the_id], decision=record)
     desk.add(book(RTL_TITLE, "לואיס קרול"), NeedsApproval(ago(hours=3), 0, None, 0.0, (nothing,)), asked)
     refused = [c for c in found if c.rejected]
-    none_fits = ApprovalReason(ApprovalCode.NO_EXACT_MATCH, {"candidates": 2}, "None of the 2 releases found fits the wish.")
-    desk.add(book(LONG_TITLE, "Long " * 40), NeedsApproval(ago(days=2), 2, None, 0.0, (none_fits,)), asked, candidates=refused)
+    none_fits = ApprovalReason(
+        ApprovalCode.NO_EXACT_MATCH, {"candidates": 2}, "None of the 2 releases found fits the wish."
+    )
+    desk.add(
+        book(LONG_TITLE, "Long " * 40),
+        NeedsApproval(ago(days=2), 2, None, 0.0, (none_fits,)),
+        asked,
+        candidates=refused,
+    )
 
 
-def fill_ended(desk: FakeDesk, asked: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]) -> None:
+def fill_ended(
+    desk: FakeDesk, asked: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]
+) -> None:
     shelf = "/srv/audiobooks/H. G. Wells/The Time Machine (1895)"
     names = ("The Time Machine.m4b", "metadata.json", "metadata.opf", "cover.jpg")
     begun = [(S.PENDING, ago(hours=6)), (S.SEARCHING, ago(hours=5.998)), (S.MATCHING, ago(hours=5.997))]
@@ -447,12 +487,37 @@ def fill_ended(desk: FakeDesk, asked: list[tuple[TicketState, datetime]], grabbe
     desk.views[the_id] = replace(
         desk.views[the_id], journal=entries, tasks=[task], torrent=record, entries=record.entries
     )
-    broken = Reason("audio_damaged", "07 - Chapter 7.mp3 cannot be decoded from 0:12:40 on.", "Choose another release, or retry after the seeder repaired it.")
-    desk.add(book("Frankenstein", "Mary Shelley"), Failed(ago(minutes=50), S.CONVERTING, broken, True, 2), [(at, when - timedelta(hours=1)) for at, when in grabbed] + [(S.CONVERTING, ago(hours=1)), (S.FAILED, ago(minutes=50))])
-    early = Reason("unsupported_kind", "Tickets of kind music are kept, but not carried out by this version.", "Cancel the ticket, or retry it after updating.")
-    desk.add(AlbumWish("Nobody", "Silence", 2001), Failed(ago(days=1), S.PENDING, early, False, 0), [(S.PENDING, ago(days=1)), (S.FAILED, ago(days=1))])
-    desk.add(book("Ulysses", "James Joyce"), Rejected(ago(days=3), "admin", "Have it on paper."), [(at, when - timedelta(days=4)) for at, when in asked] + [(S.REJECTED, ago(days=3))])
-    desk.add(book(SCRIPT_TITLE, "<b>bold</b>"), Cancelled(ago(days=9), "admin", "<i>no</i>"), [(at, when - timedelta(days=10)) for at, when in grabbed] + [(S.CANCELLED, ago(days=9))])
+    broken = Reason(
+        "audio_damaged",
+        "07 - Chapter 7.mp3 cannot be decoded from 0:12:40 on.",
+        "Choose another release, or retry after the seeder repaired it.",
+    )
+    desk.add(
+        book("Frankenstein", "Mary Shelley"),
+        Failed(ago(minutes=50), S.CONVERTING, broken, True, 2),
+        [(at, when - timedelta(hours=1)) for at, when in grabbed]
+        + [(S.CONVERTING, ago(hours=1)), (S.FAILED, ago(minutes=50))],
+    )
+    early = Reason(
+        "unsupported_kind",
+        "Tickets of kind music are kept, but not carried out by this version.",
+        "Cancel the ticket, or retry it after updating.",
+    )
+    desk.add(
+        AlbumWish("Nobody", "Silence", 2001),
+        Failed(ago(days=1), S.PENDING, early, False, 0),
+        [(S.PENDING, ago(days=1)), (S.FAILED, ago(days=1))],
+    )
+    desk.add(
+        book("Ulysses", "James Joyce"),
+        Rejected(ago(days=3), "admin", "Have it on paper."),
+        [(at, when - timedelta(days=4)) for at, when in asked] + [(S.REJECTED, ago(days=3))],
+    )
+    desk.add(
+        book(SCRIPT_TITLE, "<b>bold</b>"),
+        Cancelled(ago(days=9), "admin", "<i>no</i>"),
+        [(at, when - timedelta(days=10)) for at, when in grabbed] + [(S.CANCELLED, ago(days=9))],
+    )
 
 
 # --- the application around it -------------------------------------------------------------------------------------------

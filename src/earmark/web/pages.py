@@ -211,7 +211,7 @@ def add_ticket(router: APIRouter, face: Face) -> None:
         can = ticketpage.allowed(view.ticket)
         if not (can.cancel if verb == "Cancel" else can.reject):
             return face.go(f"/tickets/{ticket_id}")
-        found = ticketpage.context(view) | {"part": part}
+        found = ticketpage.context(view) | {"part": part, "level": "h1"}
         return await face.page(
             request, "confirm.html", title=f"{verb} a wish", here="tickets", role=role, context=found
         )

@@ -50,7 +50,7 @@ class Moment:
 def phases(ticket: Ticket, events: Sequence[EventView]) -> tuple[Phase, ...]:
     """Each phase with when it was last entered and how long it took."""
     entered = _entries(events)
-    here = _phase_of(ticket)
+    here = _phase_of(ticket, events)
     broken = isinstance(ticket.payload, Failed)
     ended = ticket.state in {S.REJECTED, S.CANCELLED}
     line: list[Phase] = []
@@ -80,13 +80,22 @@ def _with_length(line: list[Phase]) -> list[Phase]:
     return out
 
 
-def _phase_of(ticket: Ticket) -> int:
+def _phase_of(ticket: Ticket, events: Sequence[EventView]) -> int:
     """Index of the phase the ticket is in, or was in when it ended."""
-    state = ticket.payload.failed_at_state if isinstance(ticket.payload, Failed) else ticket.state
-    for i, (_, states) in enumerate(PHASES):
-        if state in states:
-            return i
-    return 2 if state is S.REJECTED else 0
+    state: TicketState | None = ticket.state
+    if isinstance(ticket.payload, Failed):
+        state = ticket.payload.failed_at_state
+    elif ticket.state in {S.REJECTED, S.CANCELLED}:
+        state = _left(events, ticket.state)
+    return next((i for i, (_, states) in enumerate(PHASES) if state in states), 0)
+
+
+def _left(events: Sequence[EventView], end: TicketState) -> TicketState | None:
+    """The state a ticket was in before it ended as `end`."""
+    for event in reversed(events):
+        if event.type == "state_change" and event.payload.get("new_state") == end:
+            return _state(event.payload.get("old_state"))
+    return None
 
 
 def _entries(events: Sequence[EventView]) -> dict[TicketState, datetime]:
