@@ -7,6 +7,8 @@
   const LONGEST_WAIT = 15000;
   const REFRESH_GAP = 400;
   const PROGRESS_GAP = 3000;
+  const UNAUTHORIZED = 4401;
+  const NEWS = new Set(["state_change", "needs_approval", "completed", "failed", "waiting", "alert", "note"]);
   const base = document.body.dataset.base;
   let seq = null;
   let wait = FIRST_WAIT;
@@ -36,17 +38,17 @@
       }
       hear(message);
     });
-    socket.addEventListener("close", () => {
+    socket.addEventListener("close", (event) => {
       mark("reconnecting");
       misses += 1;
-      if (misses % 3 === 0) refresh(null); // a session that ended answers with the login page
+      if (event.code === UNAUTHORIZED || misses % 3 === 0) refresh(null); // a session that ended leads to the login
       setTimeout(connect, wait * (0.75 + Math.random() / 2));
       wait = Math.min(wait * 2, LONGEST_WAIT);
     });
   }
 
   function hear(message) {
-    if (typeof message.seq === "number") seq = Math.max(seq || 0, message.seq);
+    if (typeof message.seq === "number") seq = message.seq;
     if (message.type === "snapshot" || message.type === "live") {
       const returned = misses > 0;
       misses = 0;
@@ -56,8 +58,7 @@
       return;
     }
     if (message.type === "progress") return showProgress(message);
-    if (message.type === "pong" || message.type === "ping") return;
-    refresh(message.ticket_id || null);
+    if (NEWS.has(message.type)) refresh(message.ticket_id || null);
   }
 
   // The page was drawn at a sequence number; what happened between drawing and listening must not be missed.
