@@ -1,0 +1,63 @@
+"""`earmark serve` with a PostgreSQL address: the whole walk, with our tables and the engine's in the one database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from estate import Service, eventually, settings_for
+from postgres import Server, temporary_postgres
+
+from earmark.sandbox.world import World
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with temporary_postgres() as server:
+        yield server
+
+
+async def test_a_ticket_walks_to_the_shelf_with_everything_kept_in_postgresql(
+    world: World, tmp_path: Path, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    (tmp_path / "library").mkdir()
+    settings = settings_for(world, tmp_path, database={"url": url})
+    service = Service(tmp_path / "home", settings)
+    service.launch()
+    try:
+        await service.ready()
+        wanted = {"kind": "audiobook", "search": {"title": "The Time Machine", "author": "H. G. Wells"}}
+        ticket = await service.api("POST", "/ticket", json=wanted)
+
+        async def ended() -> bool:
+            found = await service.api("GET", f"/ticket/{ticket['ticket_id']}")
+            assert found["state"] != "FAILED", found
+            return bool(found["state"] == "COMPLETED")
+
+        await eventually(ended, "the ticket completes", 60)
+        service.kill()
+        service.launch()
+        await service.ready()
+        found = await service.api("GET", f"/ticket/{ticket['ticket_id']}")
+        assert found["state"] == "COMPLETED"
+        assert service.stop() == 0
+    except BaseException:
+        print(service.log()[-4000:])
+        raise
+    finally:
+        service.kill()
+    with psycopg.connect(url) as db:
+        rows = db.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables").fetchall()
+        tables = {name for (name,) in rows}
+        assert "public.ticket" in tables
+        runs = next(name for name in tables if name.endswith(".workflow_status"))
+        assert db.execute(f"SELECT DISTINCT status FROM {runs}").fetchall() == [("SUCCESS",)]  # type: ignore[arg-type]
+    assert not list((tmp_path / "home/data").glob("*.db*"))
+    books = [p.name for p in (tmp_path / "library").rglob("*.m4b")]
+    assert books == ["The Time Machine.m4b"]
+    assert url.split("@")[0].split(":")[-1] not in service.log()
