@@ -129,10 +129,13 @@ async def wake_the_stranded(house: House, runner: Runner) -> None:
 
 
 async def wake_the_dropped(house: House, runner: Runner) -> None:
-    """While we run: a run that broke off without settling its ticket is made up for. Only the dispatcher may ask: it
-    alone begins runs, so none is just being begun. Who waits, for a slot or for bytes, has no run and is left alone."""
+    """While we run: a run that broke off without settling its ticket is made up for. A ticket that was touched a moment
+    ago may have a run that is just being begun, here or by another worker. Who waits, for a slot or for bytes, has no run
+    and is left alone."""
+    quiet = house.now() - timedelta(seconds=STRANDED_SECS)
     async with house.db.read() as tx:
         standing = [t for t in await tickets.in_states(tx, WORKING) if t.wake_at is None and t.waiting is None]
+    standing = [t for t in standing if t.updated_at < quiet]
     moving = [t for t in standing if not (isinstance(t.payload, Downloading) and t.payload.finished_at is None)]
     dropped = [t for t in moving if not await runner.is_live(t.id, t.run)]
     async with house.db.read() as tx:  # a run that has just ended may have moved its ticket on meanwhile
