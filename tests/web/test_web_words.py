@@ -228,6 +228,19 @@ class _Event:
         self.seq, self.at, self.type, self.payload = 1, NOW, type, payload
 
 
+def test_a_move_that_is_told_again_with_its_facts_is_one_moment() -> None:
+    moved = _Event("state_change", {"old_state": "CONVERTING", "new_state": "FAILED", "actor": "earmark"})
+    facts = _Event("failed", {"error": {"code": "x", "message": "The disk is full.", "action": "y"}})
+    assert [(m.title, m.text) for m in timeline.history([moved, facts])] == [("Failed", "The disk is full.")]
+
+
+def test_a_search_tells_its_words_and_what_each_indexer_found() -> None:
+    note = _Event("note", {"what": "searched", "query": "emma", "answers": {"mam": 2, "jackett": "indexer_away"}})
+    moment = timeline.history([note])[0]
+    assert moment.title == "Searched for “emma”"
+    assert moment.text == "mam: 2 releases, jackett: indexer away"
+
+
 def test_a_message_gets_its_capital_and_its_stop() -> None:
     assert humane.sentence("sqlite answers") == "Sqlite answers."
     assert humane.sentence("Done!") == "Done!"

@@ -58,7 +58,7 @@ def relative(at: datetime, now: datetime) -> str:
     secs = (now - at).total_seconds()
     ahead, span = secs < 0, abs(secs)
     if span < 45:
-        return "in a moment" if ahead else "just now"
+        return "in a moment" if ahead and span > 5 else "just now"
     if span < 3600:
         amount = f"{max(1, round(span / 60))} min"
     elif span < 86400:

@@ -3,7 +3,7 @@ recorded is shown as skipped, not invented."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -112,9 +112,19 @@ def _entries(events: Sequence[EventView]) -> dict[TicketState, datetime]:
     return entered
 
 
+RETOLD = frozenset({"completed", "failed", "needs_approval"})
+
+
 def history(events: Sequence[EventView]) -> tuple[Moment, ...]:
-    """Newest first."""
-    return tuple(_moment(e) for e in reversed(events))
+    """Newest first. A move that is told again with its facts (completed, failed, needs_approval) is one moment."""
+    moments: list[Moment] = []
+    for event in events:
+        told = _moment(event)
+        if event.type in RETOLD and moments and moments[-1].at == told.at:
+            before = moments.pop()
+            told = Moment(before.at, before.tone, before.title, told.text or before.text, told.seq)
+        moments.append(told)
+    return tuple(reversed(moments))
 
 
 def _moment(event: EventView) -> Moment:
@@ -128,16 +138,31 @@ def _moment(event: EventView) -> Moment:
             title = "Wish filed"
         text = ", ".join(t for t in (by, _reason_text(p.get("details"))) if t)
         return Moment(event.at, words.LABELS[new][1] if new else "quiet", title, text, event.seq)
+    if event.type == "note":
+        return Moment(event.at, "quiet", *_note(p), event.seq)
     titles: dict[str, tuple[str, words.Tone]] = {
         "needs_approval": ("Asked for a decision", "you"),
         "completed": ("Done", "good"),
         "failed": ("Gave up", "bad"),
         "waiting": ("On hold", "wait"),
         "alert": ("Alert", "you"),
-        "note": ("Note", "quiet"),
     }
     title, tone = titles.get(event.type, (event.type.replace("_", " ").capitalize(), "quiet"))
     return Moment(event.at, tone, title, _reason_text(dict(p)), event.seq)
+
+
+def _note(p: Mapping[str, JsonValue]) -> tuple[str, str]:
+    """Title and text of a remark in the history, by what it is about."""
+    what, query = _text(p.get("what")), _text(p.get("query"))
+    if what == "searched":
+        answers = p.get("answers")
+        heard = [f"{name}: {_answer(found)}" for name, found in answers.items()] if isinstance(answers, dict) else []
+        return f"Searched for “{query}”", ", ".join(heard)
+    return what.replace("_", " ").capitalize() or "Note", _reason_text(dict(p))
+
+
+def _answer(found: JsonValue) -> str:
+    return humane.plural(found, "release") if isinstance(found, int) else _text(found).replace("_", " ")
 
 
 def _reason_text(value: JsonValue) -> str:
@@ -146,7 +171,7 @@ def _reason_text(value: JsonValue) -> str:
         return value
     if not isinstance(value, dict):
         return ""
-    for key in ("message", "text", "reason", "error", "waiting", "note", "query"):
+    for key in ("message", "text", "reason", "error", "waiting"):
         found = value.get(key)
         if found:
             return _reason_text(found)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from earmark.core.states import (
     TERMINAL,
+    ApprovalCode,
     Approved,
     AutoApproved,
     Cancelled,
@@ -149,7 +150,7 @@ def _matching(p: Matching) -> Story:
 
 
 def _needs_approval(p: NeedsApproval) -> Story:
-    why = tuple(r.text for r in p.reasons)
+    why = tuple(r.text for r in p.reasons if r.code is not ApprovalCode.NO_EXACT_MATCH or p.candidate_count)
     then = "Nothing is downloaded until you decide."
     if p.candidate_count == 0:
         do = "Search again with other words, or give a magnet link."

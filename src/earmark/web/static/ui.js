@@ -80,7 +80,7 @@
     const secs = (now - at) / 1000;
     const ahead = secs < 0;
     const span = Math.abs(secs);
-    if (span < 45) return ahead ? "in a moment" : "just now";
+    if (span < 45) return ahead && span > 5 ? "in a moment" : "just now";
     let amount;
     if (span < 3600) amount = Math.max(1, Math.round(span / 60)) + " min";
     else if (span < 86400) amount = Math.round(span / 3600) + " h";
