@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -16,6 +15,7 @@ from earmark import __version__
 from earmark.clients.embedded.config import EmbeddedConfig
 from earmark.clients.embedded.engine import Engine
 from earmark.clients.embedded.statefiles import log
+from earmark.clients.worker import Worker
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState, TorrentStatus
 from earmark.ports import ClientIdentity
 
@@ -44,7 +44,7 @@ class EmbeddedClient:
     def __init__(self, config: EmbeddedConfig) -> None:
         self._config = config
         self._engine = Engine(config)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="earmark-torrents")
+        self._worker = Worker("earmark-torrents")
         self._ticked = asyncio.Event()
         self._rounds: asyncio.Task[None] | None = None
         self._closed = False
@@ -72,7 +72,7 @@ class EmbeddedClient:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._rounds
         await self._do(self._engine.close)
-        self._worker.shutdown(wait=False)
+        self._worker.stop()
         self._ticked.set()
 
     shutdown = close
@@ -144,4 +144,4 @@ class EmbeddedClient:
             await asyncio.sleep(self._config.tick_secs)
 
     async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        return await self._worker.do(work)

@@ -22,6 +22,7 @@ from earmark.clients.embedded.config import EmbeddedConfig, everyone_is_counted,
 from earmark.clients.embedded.job import Job
 from earmark.clients.embedded.statefiles import Intent, Kept, StateFiles, log
 from earmark.clients.redact import carries_secret
+from earmark.clients.removed import Removed
 from earmark.core.reasons import PermanentError, TransientError
 from earmark.core.torrentfile import BadTorrent, read_torrent
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState, TorrentStatus
@@ -43,7 +44,7 @@ class Engine:
         self.listen_port = 0
         self.unsaved = 0  # answers to save requests still to come
         self.deleted: set[InfoHash] = set()
-        self._gone: dict[InfoHash, TorrentStatus] = {}
+        self._removed = Removed()
         self._lock = FileLock(config.state_dir / "lock")
         self._session: lt.session | None = None
         self._surveyed_at = config.clock()
@@ -143,7 +144,7 @@ class Engine:
 
     def status(self, info_hash: InfoHash) -> TorrentStatus | None:
         job = self.jobs.get(info_hash)
-        return self._tell(job, job.handle.status()) if job is not None else self._gone.get(info_hash)
+        return self._tell(job, job.handle.status()) if job is not None else self._removed.get(info_hash)
 
     def entries(self, info_hash: InfoHash) -> tuple[TorrentEntry, ...]:
         job = self.jobs.get(info_hash)
@@ -196,7 +197,7 @@ class Engine:
     def remove(self, info_hash: InfoHash, delete_files: bool) -> None:
         if (job := self.jobs.get(info_hash)) is None:
             return
-        self._gone[info_hash] = say.removed(self._tell(job, job.handle.status()))
+        self._removed.remember(self._tell(job, job.handle.status()))
         self.deleted.discard(info_hash)
         self.session.remove_torrent(job.handle, lt.session.delete_files if delete_files else 0)
         deadline = time.monotonic() + DELETE_TIMEOUT
@@ -290,7 +291,7 @@ class Engine:
         except TransientError:
             self.files.forget(info_hash)
             raise
-        self._gone.pop(info_hash, None)
+        self._removed.forget(info_hash)
         self.save(self.jobs[info_hash])
 
     def _params_now(self, job: Job) -> lt.add_torrent_params:

@@ -10,7 +10,8 @@ from pathlib import Path
 import libtorrent as lt
 
 from earmark.clients.embedded.statefiles import Intent, Kept, log
-from earmark.core.reasons import PermanentError, Reason, TransientError
+from earmark.clients.magnets import magnet_hash
+from earmark.core.reasons import Reason, TransientError
 from earmark.core.torrentfile import BadTorrent, read_torrent
 from earmark.core.torrents import InfoHash, TorrentEntry
 
@@ -83,19 +84,11 @@ def params_of_torrent(torrent: bytes) -> lt.add_torrent_params:
 
 def params_of_magnet(uri: str) -> tuple[InfoHash, lt.add_torrent_params]:
     """Raises PermanentError for what is no magnet link of a version 1 torrent."""
-    try:
-        params = lt.parse_magnet_uri(uri)
-    except RuntimeError as error:
-        raise PermanentError.of(
-            "bad_magnet", f"That is no magnet link: {error}.", "Copy the link again, or use the torrent file."
-        ) from error
-    if params.info_hashes.v1.is_all_zeros():
-        raise PermanentError.of(
-            "magnet_v2_only", "The magnet link is of a version 2 torrent, which is not supported.", "Use another one."
-        )
+    info_hash = magnet_hash(uri)
+    params = lt.parse_magnet_uri(uri)
     # Nothing is written before the metadata has come and its paths were found sane.
     params.flags = lt.torrent_flags.default_dont_download
-    return InfoHash(str(params.info_hashes.v1)), params
+    return info_hash, params
 
 
 def params_of_kept(kept: Kept) -> lt.add_torrent_params | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
 import libtorrent as lt
 
-from earmark.clients.redact import host_of, redact
+from earmark.clients import troubles
 from earmark.core.reasons import Reason
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentState, TorrentStatus
 
@@ -23,13 +22,13 @@ _STATES: Mapping[int, TorrentState] = {
     _Lt.checking_resume_data: TorrentState.QUEUED,
 }
 
-_DISK_ERRORS: Mapping[int, tuple[str, str, str]] = {
-    errno.ENOSPC: ("disk_full", "The disk is full", "Free some space, then resume the torrent."),
-    errno.EDQUOT: ("disk_full", "The disk quota is used up", "Free some space, then resume the torrent."),
-    errno.ENOENT: ("files_missing", "Files are missing", "Put them back and resume, or recheck to fetch them again."),
-    errno.EACCES: ("disk_denied", "Access to the files is denied", "Give Earmark the right to write there and resume."),
-    errno.EPERM: ("disk_denied", "Access to the files is denied", "Give Earmark the right to write there and resume."),
-    errno.EROFS: ("disk_denied", "The disk is read-only", "Make the disk writable and resume the torrent."),
+_DISK_TROUBLES: Mapping[int, Callable[..., Reason]] = {
+    errno.ENOSPC: troubles.disk_full,
+    errno.EDQUOT: troubles.disk_full,
+    errno.ENOENT: troubles.files_missing,
+    errno.EACCES: troubles.disk_denied,
+    errno.EPERM: troubles.disk_denied,
+    errno.EROFS: troubles.disk_denied,
 }
 
 
@@ -77,13 +76,6 @@ def to_status(
     )
 
 
-def removed(last: TorrentStatus) -> TorrentStatus:
-    """What is left to say of a torrent that was removed."""
-    return replace(
-        last, state=TorrentState.REMOVED, download_rate=0, upload_rate=0, peers=0, seeds=0, eta_secs=None, error=None
-    )
-
-
 def goal_met(goal: SeedGoal | None, *, ratio: float, seeding_secs: int, private: bool, private_floor_secs: int) -> bool:
     """Ratio or seconds, whichever comes first; but nothing ends the seeding of a private torrent before the floor."""
     if goal is None or (private and seeding_secs < private_floor_secs):
@@ -95,35 +87,13 @@ def goal_met(goal: SeedGoal | None, *, ratio: float, seeding_secs: int, private:
 
 def disk_reason(name: str, error: int, text: str, file: str) -> Reason:
     """Why a file operation of a torrent failed. `error` is the errno, `text` libtorrent's words for it."""
-    code, what, action = _DISK_ERRORS.get(
-        error, ("torrent_error", "The torrent client met an error", "Look at the disk, then resume the torrent.")
-    )
-    return Reason(code, f"{what}: {name} is stopped.", action, {"file": file, "error": text, "errno": error})
+    return _DISK_TROUBLES.get(error, troubles.torrent_error)(name, file=file, error=text, errno=error)
 
 
 def missing_files(name: str, files: list[str]) -> Reason:
-    code, _, action = _DISK_ERRORS[errno.ENOENT]
-    return Reason(
-        code,
-        f"{len(files)} files of {name} are gone or have changed size: it does not seed.",
-        action,
-        {"files": [*files[:10]]},
-    )
+    return troubles.files_missing(name, count=len(files), files=[*files[:10]])
 
 
 def tracker_reason(url: str, refusal: str, error: str) -> Reason:
     """What a tracker has against us: `refusal` in its own words, or `error` when it could not be asked."""
-    host = host_of(url)
-    if refusal:
-        return Reason(
-            "tracker_refused",
-            f"The tracker {host} refuses this torrent: {redact(refusal, url)}",
-            "Check on the site that the account, the torrent and this client are accepted.",
-            {"tracker": host, "answer": redact(refusal, url)},
-        )
-    return Reason(
-        "tracker_unreachable",
-        f"The tracker {host} does not answer: {redact(error, url)}",
-        "Wait: it is asked again on its own. If it lasts, check the network and the site's status.",
-        {"tracker": host, "error": redact(error, url)},
-    )
+    return troubles.tracker_refused(url, refusal) if refusal else troubles.tracker_unreachable(url, error)
