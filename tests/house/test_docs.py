@@ -117,6 +117,21 @@ def test_files_that_the_pages_name_are_there(page: Path) -> None:
     assert not missing, f"{page.name} names {missing}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_functions_and_modules_that_the_pages_name_are_there(page: Path) -> None:
+    """`pipeline/grab.py: admit_and_fetch` must be a function, class or constant of that module."""
+    missing = []
+    for name, things in re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)(?:: ([\w., ]+))?`", page.read_text()):
+        found = [p for p in (ROOT / name, *SOURCE.rglob(name), *ROOT.glob(f"tests/**/{name}")) if p.is_file()]
+        source = "\n".join(p.read_text() for p in found)
+        wanted = [thing for thing in re.split(r"[., ]+", things) if thing]
+        missing += [name] if not found else []
+        missing += [
+            f"{name}: {t}" for t in wanted if not re.search(rf"(def|class) {t}\b|^{t}\b.*=", source, re.MULTILINE)
+        ]
+    assert not missing, f"{page.name} names {missing}"
+
+
 def codes_in(path: Path) -> Iterator[tuple[str, str]]:
     """Reason codes a module utters, with the place of each."""
     tree = ast.parse(path.read_text())
