@@ -36,7 +36,7 @@ ENDED = {"COMPLETED", "FAILED", "CANCELLED", "REJECTED"}
 PHASES = ("start", "SEARCHING", "DOWNLOADING", "CONVERTING", "PLACING")
 DOWN_KIB = 256
 COLOURS = "Amber Crimson Indigo Ochre Scarlet Umber Viridian Cobalt Ivory Jasper Russet Sable Teal Azure Copper Silver"
-THINGS = "Lantern Harbour Orchard Meadow"
+THINGS = "Lantern Harbour Orchard Meadow Willow Bridge"
 
 
 def titles() -> list[str]:
@@ -99,8 +99,14 @@ class Run:
         await self.service.api("POST", "/ticket", json=body)
 
     async def until_state(self, state: str, secs: float) -> None:
+        """Until a ticket is in that state; new ones are filed as others end."""
         deadline = time.monotonic() + secs
-        while time.monotonic() < deadline and state not in self.in_flight():
+        while time.monotonic() < deadline:
+            under_way = self.in_flight()
+            if state in under_way:
+                return
+            if len(under_way) < IN_FLIGHT:
+                await self.keep_busy()
             await asyncio.sleep(0.005)
 
 
@@ -149,7 +155,7 @@ async def one_life(run: Run, phase: str) -> None:
     else:
         await run.service.ready()
         await run.keep_busy()
-        await run.until_state("SEARCHING" if phase == "start" else phase, 8.0)
+        await run.until_state("SEARCHING" if phase == "start" else phase, 6.0)
         await asyncio.sleep(run.rng.uniform(0.0, 0.1 if phase == "PLACING" else 0.6))
     under_way = run.in_flight()
     run.service.kill()
