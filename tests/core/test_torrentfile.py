@@ -88,6 +88,16 @@ def test_what_is_no_sound_torrent_is_refused_by_name(data: bytes, code: str) -> 
     assert refused.value.reason.code == code
 
 
+def test_padding_is_counted_but_is_no_file_and_a_link_is_refused() -> None:
+    good = bencode2.bdecode(torrent(files=[([b"a.mp3"], 16_000), ([b".pad", b"384"], 384), ([b"b.mp3"], 10_000)]))
+    good[b"info"][b"files"][1][b"attr"] = b"p"
+    meta = read_torrent(bencode2.bencode(good))
+    assert [e.path for e in meta.entries] == ["Book/a.mp3", "Book/b.mp3"]
+    good[b"info"][b"files"][1][b"attr"] = b"l"
+    with pytest.raises(BadTorrent, match="symbolic link"):
+        read_torrent(bencode2.bencode(good))
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_whatever_crash_the_reader(data: bytes) -> None:
     with contextlib.suppress(BadTorrent):

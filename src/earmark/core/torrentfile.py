@@ -49,8 +49,7 @@ def read_torrent(data: bytes) -> TorrentMeta:
             "torrent_malformed",
             "The torrent file has no valid piece hashes (version 1 torrents are supported).",
         )
-    entries = _entries(info, name)
-    size = sum(e.size for e in entries)
+    entries, size = _entries(info, name)
     if not 0 < size <= MAX_CONTENT_BYTES:
         raise _bad("torrent_size_insane", f"The torrent claims {size} bytes of content.", size=size)
     if -(-size // piece_length) != len(pieces) // 20:
@@ -65,29 +64,48 @@ def read_torrent(data: bytes) -> TorrentMeta:
     )
 
 
-def _entries(info: dict[bytes, object], name: str) -> tuple[TorrentEntry, ...]:
-    """Files with the torrent's name as first folder, as every client lays them out."""
+def _entries(info: dict[bytes, object], name: str) -> tuple[tuple[TorrentEntry, ...], int]:
+    """Files with the torrent's name as first folder, as every client lays them out, and the size of all content.
+    Padding counts for the size but is written by no client; a symbolic link could lead anywhere and is refused."""
     _check_segment(name)
     files = info.get(b"files")
     if files is None:
-        return (TorrentEntry(name, _size(info.get(b"length"), name)),)
+        _check_attributes(info, name)
+        size = _size(info.get(b"length"), name)
+        return (TorrentEntry(name, size),), size
     if not isinstance(files, list) or not 0 < len(files) <= MAX_FILES:
         raise _bad("torrent_malformed", "The torrent file's list of files is empty or absurdly long.")
     entries: list[TorrentEntry] = []
     seen: set[str] = set()
+    total = 0
     for file in files:
         parts = file.get(b"path") if isinstance(file, dict) else None
         if not isinstance(parts, list) or not parts:
             raise _bad("torrent_malformed", "A file in the torrent has no path.")
-        segments = [_text(part, "path") for part in parts]
-        for segment in segments:
-            _check_segment(segment)
-        path = "/".join([name, *segments])
+        path = "/".join([name, *(_checked(part) for part in parts)])
+        size = _size(file.get(b"length"), path)
+        total += size
+        if _check_attributes(file, path):
+            continue
         if path.casefold() in seen:
             raise _bad("torrent_path_twice", "Two files of the torrent have the same path.", path=path)
         seen.add(path.casefold())
-        entries.append(TorrentEntry(path, _size(file.get(b"length"), path)))
-    return tuple(entries)
+        entries.append(TorrentEntry(path, size))
+    return tuple(entries), total
+
+
+def _check_attributes(file: dict[bytes, object], path: str) -> bool:
+    """Whether the file is padding (BEP 47). Raises for a symbolic link."""
+    attributes = file.get(b"attr")
+    if isinstance(attributes, bytes) and b"l" in attributes:
+        raise _bad("torrent_path_hostile", "A file of the torrent is a symbolic link.", path=path)
+    return isinstance(attributes, bytes) and b"p" in attributes
+
+
+def _checked(part: object) -> str:
+    segment = _text(part, "path")
+    _check_segment(segment)
+    return segment
 
 
 def _check_segment(segment: str) -> None:
