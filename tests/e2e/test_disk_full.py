@@ -95,6 +95,10 @@ async def fails_for_room(house: House, ticket_id: TicketId, at: TicketState) -> 
     assert ended.payload.error.action and ended.payload.retryable
 
 
+async def is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
 def digests(folder: Path) -> dict[str, str]:
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
 
@@ -172,7 +176,7 @@ async def test_a_full_work_disk_fails_the_binding_and_a_retry_with_room_complete
         ticket_id = await file(house)
         await fails_for_room(house, ticket_id, S.CONVERTING)
         assert list((tmp_path / "library").iterdir()) == []
-        assert list((small_disk / "work").iterdir()) == []
+        await eventually(lambda: is_empty(small_disk / "work"), "the workspace is gone", 5)
         before = digests(house.download_dir)
         await assert_seeds(house)
         (small_disk / "somebody-elses.bin").unlink()
@@ -202,7 +206,7 @@ async def test_a_full_library_disk_leaves_the_shelf_as_it_was_and_a_retry_with_r
         ticket_id = await file(house)
         await fails_for_room(house, ticket_id, S.PLACING)
         assert {str(p.relative_to(library)) for p in library.rglob("*")} == {"Somebody", "Somebody/book.m4b"}
-        assert list(house.work_dir.iterdir()) == []
+        await eventually(lambda: is_empty(house.work_dir), "the workspace is gone", 5)
         before = digests(house.download_dir)
         await assert_seeds(house)
         (small_disk / "somebody-elses.bin").unlink()
