@@ -32,6 +32,8 @@ async def watch(house: House, stop: asyncio.Event) -> None:
     while not stop.is_set():
         pause = house.settings.processing.check_interval_secs
         try:
+            if house.client_identity is None:
+                house.client_identity = await house.client.about()
             if await look(house) and house.settings.client.kind == "embedded":
                 pause = min(pause, BUSY_SECS)
         except EarmarkError as error:

@@ -23,7 +23,7 @@ from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_str
 from earmark.pipeline.engine import Engine, keep_history_short, keep_taking_over, one_process
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import SoberMatcher
-from earmark.pipeline.monitor import look, save_bind_progress, watch
+from earmark.pipeline.monitor import save_bind_progress, watch
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
 from earmark.ports import IndexerHealth
@@ -180,8 +180,6 @@ async def _put_in_order(house: House) -> None:
     Box(house.torrent_dir).sweep()
     for folder in (house.download_dir, house.work_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    house.client_identity = await house.client.about()
-    await look(house)
 
 
 def _session_renewal(house: House, session: VaultSession) -> Callable[[str], Awaitable[IndexerHealth]]:
