@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,24 @@ from earmark.clients.embedded import EmbeddedClient, EmbeddedConfig
 from earmark.core.reasons import PermanentError
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState
+from earmark.sandbox.seeder import make_torrent
 
 S = TorrentState
 SLOW = 400_000  # bytes a second: slow enough to look at a running download
 
 
-async def test_a_torrent_is_queued_then_downloads_then_seeds(world, until_state) -> None:
+async def test_a_torrent_is_queued_until_somebody_answers(world) -> None:
+    client = await world.client()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call of the client and never says a word
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/announce/key"
+        info_hash = await client.add(make_torrent(world.write_book(), url), world.downloads)
+        assert (await client.status(info_hash)).state is S.QUEUED
+
+
+async def test_a_torrent_downloads_then_seeds(world, until_state) -> None:
     book = world.write_book()
     client = await world.client()
     info_hash = await client.add(await world.seed(book), world.downloads)
-    assert (await client.status(info_hash)).state is S.QUEUED
     assert await client.wait_for_completion(info_hash, timeout=30)
     status = await client.status(info_hash)
     assert (status.state, status.progress, status.private, status.error) == (S.SEEDING, 1.0, True, None)
