@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from web_world import FakeDesk, Server, make_app
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from web_site import Server, make_app
+from web_watch import SHAPES, Watched
+from web_world import FakeDesk
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-SHAPES = {"desktop-dark": (1440, 900, "dark"), "phone-light": (390, 844, "light")}
 
 
 @pytest.fixture
@@ -55,26 +56,6 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-class Watched:
-    """A page whose console and requests are written down."""
-
-    def __init__(self, page: Page, site: Server) -> None:
-        self.page = page
-        self.site = site
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda r: None if self._ours(r.url) else self.foreign.append(r.url))
-
-    def _ours(self, url: str) -> bool:
-        return url.startswith((self.site.url, self.site.url.replace("http", "ws"), "data:"))
-
-    def open(self, path: str) -> Page:
-        self.page.goto(f"{self.site.url}{path}")
-        return self.page
 
 
 @pytest.fixture

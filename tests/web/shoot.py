@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from web_world import FakeDesk, S, Server, make_app
+from web_site import Server, make_app
+from web_watch import SHAPES
+from web_world import FakeDesk, S
 
-SHAPES = {"desktop-dark": (1440, 900, "dark"), "phone-light": (390, 844, "light")}
 ARGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 

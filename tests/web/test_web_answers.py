@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import httpx2
 import pytest
-from web_world import LONG_TITLE, SCRIPT_TITLE, FakeDesk, S, make_app
+from web_site import make_app
+from web_world import LONG_TITLE, SCRIPT_TITLE, FakeDesk, S
 
 from earmark.core.ticket import TicketId
 

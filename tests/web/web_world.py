@@ -1,27 +1,33 @@
 """A desk for the pages to stand before: every state there is, hostile words, unknown numbers, and actions that follow the
-table of transitions. `python tests/web/web_world.py` serves it for looking at (key: admin-key)."""
+table of transitions."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
-import threading
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import uvicorn
-from fastapi import FastAPI, Request, WebSocket
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.websockets import WebSocketDisconnect
+from web_pieces import (
+    ACTIVE,
+    HASH,
+    LONG_TITLE,
+    NOW,
+    RTL_TITLE,
+    SCRIPT_TITLE,
+    Line,
+    S,
+    ago,
+    book,
+    torrent,
+    willows,
+)
 
-from earmark.core.decision import Component, Decision, ScoredCandidate
-from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
-from earmark.core.release import Account, Freeleech, Release
+from earmark.core.decision import Decision
+from earmark.core.reasons import JsonValue, PermanentError, Reason
+from earmark.core.release import Account
 from earmark.core.states import (
     ApprovalCode,
     ApprovalReason,
@@ -44,139 +50,14 @@ from earmark.core.states import (
     check_transition,
 )
 from earmark.core.ticket import Ticket, TicketId, Waiting
-from earmark.core.torrents import InfoHash, TorrentEntry, TorrentState
-from earmark.core.wish import AlbumWish, BookWish, Kind, TicketRequest, Wish
+from earmark.core.wish import AlbumWish, Kind, TicketRequest, Wish
 from earmark.pipeline.desk import Filed
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.views import Health, HealthCheck, HomeView, Stats, TicketView
 from earmark.ports import IndexerHealth
-from earmark.store import Alert, DecisionRecord, Event, JournalEntry, Page, TaskRecord, TorrentRecord
+from earmark.store import Alert, DecisionRecord, Event, JournalEntry, Page, TaskRecord
 from earmark.store.alerts import Severity
 from earmark.store.journal import JournalOp, JournalState
-from earmark.web import create_web, static_files
-from earmark.web.contract import Role
-
-S = TicketState
-NOW = datetime.now(UTC).replace(microsecond=0)
-KEYS: dict[str, Role] = {"admin-key": "admin", "user-key": "user"}
-COOKIE = "earmark_session"
-ACTIVE = frozenset(S) - {S.NEEDS_APPROVAL, S.COMPLETED, S.REJECTED, S.FAILED, S.CANCELLED}
-
-SCRIPT_TITLE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-RTL_TITLE = "\u202eאליס בארץ הפלאות — مغامرات أليس \u202dالعجيبة"
-LONG_TITLE = "An Uncommonly Long and Winding Title " * 8 + "Unbreakable" * 12
-
-
-def ago(**span: float) -> datetime:
-    return NOW - timedelta(**span)
-
-
-def book(title: str, author: str = "", narrator: str = "", **more: object) -> BookWish:
-    wish = BookWish(title, (author,) if author else (), (narrator,) if narrator else ())
-    return replace(wish, **more)  # type: ignore[arg-type]
-
-
-def release(n: int, title: str, **more: object) -> Release:
-    base = Release(
-        guid=f"https://www.myanonamouse.net/t/{n}",
-        indexer="mam",
-        title=title,
-        size_bytes=312 * 1024**2 + n * 31_000_000,
-        kind=Kind.AUDIOBOOK,
-        authors=("Kenneth Grahame",),
-        narrators=("Adrian Praetzellis",),
-        language="en",
-        filetypes=("m4b",),
-        file_count=1,
-        seeders=41 - n,
-        runtime_secs=6.6 * 3600,
-        published_at=ago(days=40 + n),
-    )
-    return replace(base, **more)  # type: ignore[arg-type]
-
-
-def scored(r: Release, score: float, *, free: bool = False, gates: tuple[Reason, ...] = ()) -> ScoredCandidate:
-    parts = (
-        Component("title", 0.42, min(1.0, score + 0.08), f"“{r.title}” for “The Wind in the Willows”"),
-        Component("author", 0.26, score, f"{', '.join(r.authors)} for Kenneth Grahame"),
-        Component("narrator", 0.12, None, "no narrator stated; Adrian Praetzellis is wished"),
-        Component("format", 0.05, 0.85, "mp3"),
-        Component("size", 0.06, 1.0, "105 kbit/s over 6.6 h"),
-        Component("seeders", 0.03, 0.4, f"{r.seeders} seeding"),
-    )
-    return ScoredCandidate(r, score, parts, gates, free, "Doubtful.")
-
-
-def willows() -> list[ScoredCandidate]:
-    refused = Reason("wrong_language", "It is in “de”, “en” is wished.", "Approve it by hand if you know better.")
-    dead = Reason("no_seeders", "Nobody seeds it.", "Approve it by hand if you know better.")
-    return [
-        scored(release(1, "The Wind in the Willows"), 0.79, free=True),
-        scored(
-            release(2, "Wind in the Willows, The (Unabridged) [MP3 64k]", filetypes=("mp3",), file_count=12,
-                    narrators=("Mark F. Smith", "Kara Shallenberg"), freeleech=Freeleech(vip=True)),
-            0.74,
-        ),
-        scored(release(3, SCRIPT_TITLE, narrators=(), size_bytes=None, seeders=None, runtime_secs=None, language=None,
-                       filetypes=(), file_count=None, published_at=None), 0.52),
-        scored(release(4, "Der Wind in den Weiden", language="de", already_snatched=True), 0.44, gates=(refused,)),
-        scored(release(5, RTL_TITLE, seeders=0), 0.31, gates=(refused, dead)),
-    ]  # fmt: skip
-
-
-@dataclass
-class Line:
-    """Builds the events of one ticket."""
-
-    events: list[Event] = field(default_factory=list)
-    seq: int = 0
-
-    def moves(self, ticket_id: str, *steps: tuple[TicketState, datetime]) -> list[Event]:
-        old: TicketState | None = None
-        out = []
-        for state, at in steps:
-            self.seq += 1
-            actor = "admin" if state in {S.APPROVED, S.CANCELLED, S.REJECTED, S.PENDING} else "earmark"
-            payload: dict[str, JsonValue] = {
-                "old_state": str(old) if old else None,
-                "new_state": str(state),
-                "actor": actor,
-                "details": {},
-            }
-            out.append(Event(self.seq, at, TicketId(ticket_id), "state_change", payload))
-            old = state
-        self.events += out
-        return out
-
-
-HASH = InfoHash("a94a8fe5ccb19ba61c4c0873d391e987982fbbd3")
-
-
-def torrent(ticket_id: str, progress: float, **more: object) -> TorrentRecord:
-    size = 312 * 1024**2
-    base = TorrentRecord(
-        info_hash=HASH,
-        client="embedded",
-        ticket_id=TicketId(ticket_id),
-        name="The Wind in the Willows",
-        save_path="/srv/earmark/downloads/mam",
-        size_bytes=size,
-        private=True,
-        added_at=ago(minutes=9),
-        indexer="mam",
-        guid="https://www.myanonamouse.net/t/1",
-        state=TorrentState.DOWNLOADING if progress < 1 else TorrentState.SEEDING,
-        progress=progress,
-        downloaded=int(size * progress),
-        uploaded=41 * 1024**2,
-        ratio=0.13,
-        seeding_secs=0 if progress < 1 else 96_400,
-        last_seen_at=NOW,
-        entries=tuple(
-            TorrentEntry(f"The Wind in the Willows/{n:02} - Chapter {n}.mp3", 26_100_000 + n) for n in range(1, 13)
-        ),
-    )
-    return replace(base, **more)  # type: ignore[arg-type]
 
 
 class FakeDesk:
@@ -518,114 +399,3 @@ def fill_ended(
         Cancelled(ago(days=9), "admin", "<i>no</i>"),
         [(at, when - timedelta(days=10)) for at, when in grabbed] + [(S.CANCELLED, ago(days=9))],
     )
-
-
-# --- the application around it -------------------------------------------------------------------------------------------
-
-
-class FakeSessions:
-    cookie_name = COOKIE
-
-    def issue(self, role: Role) -> str:
-        return f"session-of-{role}"
-
-    def role_of(self, request: Request) -> Role | None:
-        return {"session-of-admin": "admin", "session-of-user": "user"}.get(request.cookies.get(COOKIE, ""))  # type: ignore[return-value]
-
-
-class FakeTokens:
-    def role_of(self, presented: str) -> Role | None:
-        return KEYS.get(presented)
-
-
-@dataclass(frozen=True)
-class Problem:
-    status: int
-    detail: str
-    action: str
-
-
-def make_app(desk: FakeDesk, url_base: str = "") -> FastAPI:
-    """The pages and a WebSocket that tells what the desk publishes."""
-    web = create_web(desk, FakeSessions(), FakeTokens(), version="0.1.0", url_base=url_base)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        desk.loop = asyncio.get_running_loop()
-        yield
-
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(web.router, prefix=url_base)
-    app.mount(f"{url_base}/static", static_files())
-
-    @app.websocket(f"{url_base}/ws")
-    async def live(socket: WebSocket) -> None:
-        if socket.cookies.get(COOKIE, "") not in {"session-of-admin", "session-of-user"}:
-            await socket.close(4401)
-            return
-        await socket.accept()
-        queue: asyncio.Queue[dict[str, JsonValue]] = asyncio.Queue()
-        desk.listeners.add(queue)
-        await socket.send_json({"type": "snapshot", "seq": desk.line.seq, "tickets": []})
-        reader = asyncio.create_task(_until_gone(socket))
-        try:
-            while not reader.done():
-                getter = asyncio.create_task(queue.get())
-                await asyncio.wait({getter, reader}, return_when=asyncio.FIRST_COMPLETED)
-                if getter.done():
-                    await socket.send_json(getter.result())
-                else:
-                    getter.cancel()
-        finally:
-            desk.listeners.discard(queue)
-            reader.cancel()
-
-    @app.exception_handler(HTTPException)
-    async def error(request: Request, found: HTTPException) -> Response:
-        return await web.error_page(request, Problem(found.status_code, str(found.detail), ""))
-
-    return app
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    try:
-        while True:
-            await socket.receive()
-    except (WebSocketDisconnect, RuntimeError):
-        return
-
-
-class Server:
-    """The application on a free loopback port, in a thread of its own."""
-
-    def __init__(self, app: FastAPI, port: int = 0) -> None:
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", port))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="websockets-sansio")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
-
-    def __enter__(self) -> Server:
-        self.thread.start()
-        deadline = datetime.now(UTC) + timedelta(seconds=15)
-        while not self.server.started:
-            if datetime.now(UTC) > deadline:
-                raise RuntimeError("the pages did not come up within 15 seconds")
-            threading.Event().wait(0.02)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.should_exit = True
-        self.thread.join(10)
-
-
-def failing(code: str) -> EarmarkError:
-    return PermanentError.of(code, "It went wrong.", "Do something else.")
-
-
-if __name__ == "__main__":
-    with Server(make_app(FakeDesk()), 8099) as running:
-        print(running.url, "key: admin-key")
-        running.thread.join()
