@@ -25,19 +25,29 @@ Reply = httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response
 
 
 class MemoryStore:
-    def __init__(self, value: str | None = None) -> None:
-        self.value = value
+    """`text` is what is stored, `value` the session id in it, `saved` every id that was saved."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
         self.saved: list[str] = []
         self.fails = False
 
-    async def load(self) -> str | None:
-        return self.value
+    @property
+    def value(self) -> str | None:
+        return self.text.split(" ")[-1] if self.text else None
 
-    async def save(self, value: str) -> None:
+    @value.setter
+    def value(self, value: str) -> None:
+        self.text = value
+
+    async def load(self) -> str | None:
+        return self.text
+
+    async def save(self, text: str) -> None:
         if self.fails:
             raise OSError("no space left on device")
-        self.value = value
-        self.saved.append(value)
+        self.text = text
+        self.saved.append(text.split(" ")[-1])
 
 
 @dataclass

@@ -152,7 +152,7 @@ async def test_the_new_id_is_durable_before_the_next_call_starts(mam: Open, site
     async def slow_save(value: str) -> None:
         await asyncio.sleep(0.02)
         await save(value)
-        log.append(f"saved {value}")
+        log.append(f"saved {store.value}")
 
     def reply(request: httpx2.Request) -> httpx2.Response:
         log.append(f"asked with {request.headers['cookie'].removeprefix('mam_id=')}")
@@ -244,6 +244,55 @@ async def test_a_busy_site_costs_neither_id_its_turn(mam: Open, site: Any, store
         await indexer.account()
     await indexer.account()
     assert site.cookies == ["mam_id=stored", "mam_id=configured"] * 2
+
+
+async def test_an_id_put_into_the_settings_later_goes_before_the_stored_one(mam: Open, site: Any, store: Any) -> None:
+    site.replies = [ok("mam_id=first-rotated"), ok()]
+    await mam("first").account()
+    await mam("first").account()
+    await mam("second").account()
+    await mam("second").account()
+    assert site.cookies == [f"mam_id={value}" for value in ("first", "first-rotated", "second", "second")]
+    assert store.value == "second"
+
+
+async def test_a_later_id_in_the_settings_that_is_dead_costs_one_call_and_not_the_session(
+    mam: Open, site: Any, store: Any
+) -> None:
+    site.replies = [ok("mam_id=first-rotated"), httpx2.Response(403), ok()]
+    await mam("first").account()
+    await mam("mistaken").account()
+    await mam("mistaken").account()
+    assert site.cookies[1:] == ["mam_id=mistaken", "mam_id=first-rotated", "mam_id=first-rotated"]
+    assert store.value == "first-rotated"
+
+
+async def test_an_id_given_while_running_stays_before_the_same_settings(mam: Open, site: Any, store: Any) -> None:
+    site.replies = [ok()]
+    await mam("settings").set_mam_id("given")
+    await mam("settings").account()
+    assert site.cookies == ["mam_id=given"]
+    await mam("newer-settings").account()
+    assert site.cookies[1:] == ["mam_id=newer-settings"]
+
+
+async def test_an_id_that_was_stored_bare_is_told_from_later_settings_once_it_was_used(
+    mam: Open, site: Any, store: Any
+) -> None:
+    store.value = "bare"
+    site.replies = [ok()]
+    await mam("old").account()
+    await mam("new").account()
+    assert site.cookies == ["mam_id=bare", "mam_id=new"]
+    assert store.value == "new"
+
+
+async def test_settings_without_an_id_use_the_stored_one(mam: Open, site: Any, store: Any) -> None:
+    site.replies = [ok("mam_id=rotated"), ok()]
+    await mam("first").account()
+    await mam(None).account()
+    await mam("second").account()
+    assert site.cookies == ["mam_id=first", "mam_id=rotated", "mam_id=second"]
 
 
 async def test_a_new_session_id_is_used_from_the_next_call_on(mam: Open, site: Any, store: Any) -> None:

@@ -16,14 +16,9 @@ import httpx2
 
 from earmark import USER_AGENT
 from earmark.core.reasons import EarmarkError, JsonValue
-from earmark.indexers.errors import (
-    BadSessionId,
-    SessionExpired,
-    rate_limited,
-    session_missing,
-    session_not_saved,
-)
+from earmark.indexers.errors import SessionExpired, rate_limited, session_missing, session_not_saved
 from earmark.indexers.mam.cookie import NAME, may_be_sent_to, parse_mam_id, rotated_value
+from earmark.indexers.mam.kept import mark_of, read_kept, written
 from earmark.indexers.pacing import Pacer
 from earmark.indexers.wire import MAX_JSON_BYTES, Answer, exchange
 
@@ -34,7 +29,8 @@ PATIENCE_SECS = 10.0
 
 
 class SessionStore(Protocol):
-    """Where the newest session id survives restarts. `save` returns when it is durable."""
+    """Where the newest session id survives restarts. `save` returns when it is durable. What is saved is the session's
+    own text (`kept.py`); a bare session id may be put there too."""
 
     async def load(self) -> str | None: ...
 
@@ -61,10 +57,12 @@ class MamSession:
         self._clock = clock
         self._timeout_secs = timeout_secs
         self._configured = parse_mam_id(configured) if configured else None
+        self._mark = mark_of(self._configured)
         self._value: str | None = None
         self._second_choice: str | None = None
         self._loaded = False
         self._unsaved = False
+        self._unproven = False
         self._lock = asyncio.Lock()
         self._in_flight: set[asyncio.Task[object]] = set()
         self._sending: asyncio.Task[object] | None = None
@@ -117,10 +115,14 @@ class MamSession:
             await self._make_ready()
             second_choice = self._second_choice
             try:
-                return judge(await self._send(method, path, body, max_bytes))
+                result = judge(await self._send(method, path, body, max_bytes))
             except SessionExpired:
                 if second_choice is None:
                     raise
+            else:
+                if self._unproven:
+                    await self._save()
+                return result
             first_choice, self._value, self._second_choice = self._value, second_choice, None
             try:
                 result = judge(await self._send(method, path, body, max_bytes))
@@ -134,16 +136,31 @@ class MamSession:
             return result
 
     async def _make_ready(self) -> None:
-        """A value to call with (the stored one first, the configured one second) and nothing left unsaved."""
+        """A value to call with and nothing left unsaved."""
         if not self._loaded:
-            stored = _usable(await self._store.load())
-            self._value = stored or self._configured
-            self._second_choice = self._configured if stored and self._configured != stored else None
+            await self._choose()
             self._loaded = True
         if self._unsaved:
             await self._save()
         if self._value is None:
             raise session_missing(self.site)
+
+    async def _choose(self) -> None:
+        """The stored value first, for it is the newest of its session; but what the owner has written into the
+        settings since it was stored goes before it. The other one is the second choice."""
+        kept = read_kept(await self._store.load())
+        if kept is None:
+            self._value = self._configured
+            return
+        self._value = kept.value
+        if self._configured is None:
+            self._mark = kept.mark or self._mark
+        elif self._configured != kept.value:
+            self._second_choice = self._configured
+            if kept.mark is not None and kept.mark != self._mark:
+                self._value, self._second_choice, self._unproven = self._configured, kept.value, True
+                return
+        self._unsaved = kept.mark != self._mark  # told from now on from an id that is put into the settings later
 
     async def _send(self, method: str, path: str, body: JsonValue, max_bytes: int) -> Answer:
         if (held_for := self._pacer.held_for()) > PATIENCE_SECS:
@@ -188,22 +205,15 @@ class MamSession:
             return
         self._unsaved = True
         try:
-            await self._store.save(self._value)
+            await self._store.save(written(self._value, self._mark))
         except Exception as error:  # whatever the store's trouble is, no call may follow an unsaved rotation
             raise session_not_saved(self.site, type(error).__name__) from error
-        self._unsaved = False
+        self._unsaved = self._unproven = False
 
     def _landed(self, task: asyncio.Task[object]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled():
             task.exception()  # the caller may have left: nobody else will look at it
-
-
-def _usable(stored: str | None) -> str | None:
-    try:
-        return parse_mam_id(stored) if stored else None
-    except BadSessionId:
-        return None
 
 
 def _with_secrets(answer: Answer, *secrets: str) -> Answer:
