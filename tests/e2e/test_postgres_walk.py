@@ -61,3 +61,29 @@ async def test_a_ticket_walks_to_the_shelf_with_everything_kept_in_postgresql(
     books = [p.name for p in (tmp_path / "library").rglob("*.m4b")]
     assert books == ["The Time Machine.m4b"]
     assert url.split("@")[0].split(":")[-1] not in service.log()
+
+
+async def test_a_second_service_on_the_database_leaves_at_once_and_takes_over_when_the_first_is_gone(
+    world: World, tmp_path: Path, postgres: Server
+) -> None:
+    (tmp_path / "library").mkdir()
+    settings = settings_for(world, tmp_path, database={"url": postgres.new_database()})
+    first, second = Service(tmp_path / "one", settings), Service(tmp_path / "two", settings)
+    first.launch()
+    try:
+        await first.ready()
+        second.launch()
+
+        async def left() -> bool:
+            return second.ended() is not None
+
+        await eventually(left, "the second service leaves", 60)
+        assert second.ended() == 1
+        assert "already running on this database" in second.log()
+        assert "Traceback" not in second.log()
+        first.kill()
+        second.launch()
+        await second.ready()
+    finally:
+        first.kill()
+        second.kill()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from bare_house import bare_house
 from earmark.core.binding import AudioInfo, BindPlan, BoundBook, Chapter
 from earmark.core.choosing import decide
 from earmark.core.decision import Decision
+from earmark.core.reasons import Reason
 from earmark.core.release import Account, Release
 from earmark.core.states import ApprovalCode, ApprovalReason, Completed, TicketState
 from earmark.core.ticket import TicketId
@@ -25,7 +28,9 @@ from earmark.indexers.errors import SiteUnavailable
 from earmark.pipeline import desk
 from earmark.pipeline.acquire import acquire
 from earmark.pipeline.deliver import deliver
+from earmark.pipeline.duties import watch_duties
 from earmark.pipeline.house import House
+from earmark.pipeline.loops import repeat
 from earmark.pipeline.monitor import look
 from earmark.pipeline.step import Outcome, StepFunction, run_settled
 from earmark.ports import IndexerHealth, SearchQuery
@@ -216,6 +221,76 @@ async def test_a_paused_torrent_that_owes_its_hours_is_resumed(house: House) -> 
     client.resumed.clear()
     await look(house)
     assert client.resumed == [], "the hours are seeded; whoever paused it may keep it paused"
+
+
+async def test_a_torrent_that_vanishes_while_it_owes_is_told_until_it_is_back(house: House) -> None:
+    client = house.client
+    assert isinstance(client, FakeClient)
+    await walk(house, acquire, await file(house))
+    await look(house)
+    (info_hash,) = client.held
+    status = client.held.pop(info_hash)
+    start = house.now()
+    house.clock = lambda: start + timedelta(minutes=5)
+    await look(house)
+    await watch_duties(house)
+    (alert,) = (await desk.home(house)).alerts
+    assert (alert.key, alert.reason.code) == (f"torrent:{info_hash}", "torrent_gone")
+    client.held[info_hash] = dataclasses.replace(
+        status, state=TorrentState.ERROR, error=Reason("files_missing", "Gone.", "Recheck.")
+    )
+    await look(house)
+    await watch_duties(house)
+    assert [a.reason.code for a in (await desk.home(house)).alerts] == ["files_missing"]
+    client.held[info_hash] = status
+    await look(house)
+    await watch_duties(house)
+    assert not (await desk.home(house)).alerts
+
+
+async def test_a_download_that_stands_still_says_so(house: House) -> None:
+    client = house.client
+    assert isinstance(client, FakeClient)
+    ticket_id = await file(house)
+    await walk(house, acquire, ticket_id)
+    (info_hash,) = client.held
+    waiting = dataclasses.replace(client.held[info_hash], state=TorrentState.DOWNLOADING, progress=0.25)
+    client.held[info_hash] = waiting
+    start = house.now()
+    for minutes, code in ((0, None), (1, None), (7, "no_peers")):
+        house.clock = lambda minutes=minutes: start + timedelta(minutes=minutes)
+        await look(house)
+        stands = (await desk.get(house, ticket_id)).waiting
+        assert (stands.reason.code if stands else None) == code
+    client.held[info_hash] = dataclasses.replace(waiting, progress=0.5, download_rate=1000)
+    await look(house)
+    assert (await desk.get(house, ticket_id)).waiting is None
+
+
+async def test_the_decision_keeps_the_words_that_were_asked(house: House) -> None:
+    ticket_id = await file(house)
+    house.matcher = FakeModel()
+    await walk(house, acquire, ticket_id)
+    await desk.force_search(house, ticket_id, "moonstone", "person")
+    await walk(house, acquire, ticket_id)
+    decided = (await desk.view(house, ticket_id)).decision
+    assert decided is not None and list(decided.queries) == ["moonstone"]
+
+
+async def test_a_loop_survives_whatever_its_work_raises() -> None:
+    stop, calls = asyncio.Event(), []
+
+    async def work() -> float:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("the database is away")
+        stop.set()
+        return 0.0
+
+    wake = asyncio.Event()
+    wake.set()
+    await asyncio.wait_for(repeat("test", work, stop, wake=wake), 5)
+    assert len(calls) == 2
 
 
 async def test_an_album_is_accepted_and_honestly_not_carried_out_yet(house: House) -> None:

@@ -149,6 +149,10 @@ class Service:
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text[:500]}"
         return response.json()
 
+    def ended(self) -> int | None:
+        """The exit code, once it has ended by itself."""
+        return self._process.poll() if self._process is not None else None
+
     def kill(self) -> None:
         """SIGKILL: nothing gets a chance to tidy up."""
         self._signal(signal.SIGKILL)

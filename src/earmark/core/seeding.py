@@ -9,3 +9,13 @@ TRACKER_FLOOR_HOURS: dict[str, float] = {"mam": 72.0}
 def needed_seconds(tracker: str, configured_hours: float) -> int:
     """Seconds a torrent of this tracker must be seeded: the configured hours, never below the tracker's own floor."""
     return round(max(configured_hours, TRACKER_FLOOR_HOURS.get(tracker, 0.0)) * 3600)
+
+
+def owes_nothing(
+    tracker: str, *, seeded_secs: int, ratio: float, configured_hours: float, configured_ratio: float
+) -> bool:
+    """Has a torrent done its part? Where a tracker has a rule of its own, its hours alone count; elsewhere the
+    configured hours or the configured ratio (0: hours only), whichever comes first."""
+    if seeded_secs >= needed_seconds(tracker, configured_hours):
+        return True
+    return tracker not in TRACKER_FLOOR_HOURS and 0 < configured_ratio <= ratio

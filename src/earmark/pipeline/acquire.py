@@ -17,7 +17,7 @@ from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.ports import Indexer, SearchQuery
-from earmark.store import Severity, alerts, candidates, decisions, events, tickets
+from earmark.store import Event, Severity, alerts, candidates, decisions, events, tickets
 from earmark.store.codec import as_json
 
 S = TicketState
@@ -135,6 +135,7 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
     async with house.db.read() as tx:
         ticket = await tickets.require(tx, ticket_id)
         offers = await candidates.of_ticket(tx, ticket_id)
+        asked = _asked(await events.of_ticket(tx, ticket_id))
     if ticket.state is not S.MATCHING:
         return GO
     account = await house.fresh_account()
@@ -146,10 +147,21 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
     async with house.write() as tx:
         await candidates.replace(tx, ticket_id, decision.candidates)
         wish = as_json(type(request.wish), request.wish)
-        await decisions.record(tx, ticket_id, decision, wish, queries(request.wish, None), house.now())
+        await decisions.record(tx, ticket_id, decision, wish, asked, house.now())
         details: dict[str, JsonValue] = {"selected_idx": decision.chosen_idx, "confidence": decision.confidence}
         await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark", details=details)
     return STOP if decision.needs_a_human else GO
+
+
+def _asked(history: Sequence[Event]) -> list[str]:
+    """What the last search asked for, as its notes say."""
+    asked: list[str] = []
+    for event in history:
+        if event.type == "state_change" and event.payload.get("new_state") == S.SEARCHING:
+            asked = []
+        if event.type == "note" and event.payload.get("what") == "searched":
+            asked.append(str(event.payload.get("query")))
+    return list(dict.fromkeys(asked))
 
 
 def _verdict(house: House, decision: Decision) -> NeedsApproval | AutoApproved:

@@ -52,6 +52,7 @@ async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
         book = await house.binder.bind(plan, folder / BOOK, folder / "parts", report)
         detail |= {"sources": len(sources), "chapters": len(book.chapters), "seconds_of_audio": book.duration_secs}
         detail |= {"codec": book.codec, "bytes": book.size_bytes, "passthrough": book.passthrough}
+        detail["chapter_list"] = [_plain(chapter) for chapter in book.chapters]
         _remember(folder / FACTS, tags, book.chapters)
 
 
@@ -108,12 +109,19 @@ async def _reporter(
 
     def report(p: BindProgress) -> None:
         label = f"{p.phase} {p.chapter_idx + 1}/{p.chapter_count}: {p.chapter_title}"
-        progress = Progress.of(TicketState.CONVERTING, p.phase, p.done_secs, p.total_secs, "seconds", label)
+        progress = replace(
+            Progress.of(TicketState.CONVERTING, p.phase, p.done_secs, p.total_secs, "seconds", label),
+            chapter_idx=p.chapter_idx,
+            chapter_count=p.chapter_count,
+        )
         house.progress[ticket_id] = progress
-        extra: dict[str, JsonValue] = {"chapter_idx": p.chapter_idx, "chapter_count": p.chapter_count}
-        house.bus.publish(Message("progress", ticket_id, progress.as_json() | extra))
+        house.bus.publish(Message("progress", ticket_id, progress.as_json()))
 
     return report
+
+
+def _plain(chapter: Chapter) -> dict[str, JsonValue]:
+    return {"title": chapter.title, "start_secs": chapter.start_secs, "end_secs": chapter.end_secs}
 
 
 def _remember(path: Path, tags: BookTags, chapters: tuple[Chapter, ...]) -> None:

@@ -7,9 +7,7 @@ The engine decides what runs when, how many at once and what runs again. What is
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -24,7 +22,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions
 from filelock import FileLock, Timeout
 from sqlalchemy import event
 
-from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.reasons import PermanentError, Reason
 from earmark.core.ticket import TicketId
 from earmark.pipeline.acquire import acquire
 from earmark.pipeline.clear import clear
@@ -32,13 +30,10 @@ from earmark.pipeline.deliver import deliver
 from earmark.pipeline.dispatch import Act
 from earmark.pipeline.house import House, log
 from earmark.pipeline.step import STOP, Outcome, Step, StepFunction, may_be_cut_short, run_settled
-from earmark.store import workers
 
 APPLICATION_VERSION = "1"  # pinned: DBOS would else strand all running work at every edit of an act
 SEARCHES_AT_ONCE = 4  # acts wait for the tracker's rate limit anyway
 POLL_SECS = 0.2
-BEAT_SECS = 15.0
-SILENCE = timedelta(seconds=60)  # four missed beats
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 
 _QUEUE_OF: dict[Act, str] = {"acquire": "acquire", "deliver": "deliver", "clear": "acquire"}
@@ -57,7 +52,6 @@ class Engine:
     def __init__(self, house: House, *, database_url: str | None = None) -> None:
         self._house = house
         self._database_url = database_url
-        self._name = worker_name(house.data_dir) if database_url else "local"
 
     async def start(self) -> None:
         """Launch, and let unfinished acts of a former life go on. Call inside the running loop, under `one_process`."""
@@ -69,7 +63,7 @@ class Engine:
             "name": "earmark",
             "system_database_url": url,
             "application_version": APPLICATION_VERSION,
-            "executor_id": self._name,
+            "executor_id": "local",  # there is one service a database: whatever is unfinished is ours to finish
             "serializer": DBOSPortableJSONSerializer(),
             "notification_listener_polling_interval_sec": POLL_SECS,
             "log_level": "WARNING",
@@ -123,66 +117,21 @@ class Engine:
             await DBOS.delete_workflows_async([row.workflow_id for row in rows])
         return len(rows)
 
-    async def take_over(self) -> int:
-        """Say that we live, and go on with the runs of workers that fell silent: the library itself only takes up its
-        own. Returns how many runs were taken over."""
-        now = self._house.now()
-        async with self._house.db.write() as tx:
-            await workers.beat(tx, self._name, now)
-            silent = await workers.bury(tx, now - SILENCE)
-        if not silent:
-            return 0
-        runs = await DBOS.list_workflows_async(status=["PENDING"], executor_id=silent, load_input=False)
-        for run in runs:
-            await DBOS.resume_workflow_async(run.workflow_id)
-        log.warning("workers_fell_silent", workers=silent, runs_taken_over=len(runs))
-        return len(runs)
-
     async def stop(self) -> None:
         """Leave running acts where they are; the next start goes on with them."""
         global _house  # noqa: PLW0603 - see above
-        async with self._house.db.write() as tx:
-            await workers.leave(tx, self._name)
         DBOS.destroy(workflow_completion_timeout_sec=0)
         # DBOS made its own threads the loop's default and has just ended them; what is closed after us needs some.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="earmark"))
         _house = None
 
 
-async def keep_taking_over(engine: Engine, stop: asyncio.Event) -> None:
-    """Tell the other workers that we live, and look after those that do not."""
-    while not stop.is_set():
-        try:
-            await engine.take_over()
-        except EarmarkError as error:
-            log.warning("heartbeat_failed", code=error.reason.code)
-        try:
-            await asyncio.wait_for(stop.wait(), BEAT_SECS)
-        except TimeoutError:
-            continue
-
-
-def worker_name(data_dir: Path) -> str:
-    """The same at every start of this machine and data directory, and of no other."""
-    mark = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:8]
-    return f"{socket.gethostname()}-{mark}"
-
-
-async def keep_history_short(engine: Engine, house: House, stop: asyncio.Event) -> None:
-    """Once an hour, forget engine runs older than the settings keep them."""
-    while not stop.is_set():
-        try:
-            forgotten = await engine.forget_finished(
-                house.now() - timedelta(days=house.settings.processing.history_days)
-            )
-            if forgotten:
-                log.info("engine_history_trimmed", runs=forgotten)
-        except Exception:  # tried again in an hour; nothing depends on it
-            log.exception("engine_history_not_trimmed")
-        try:
-            await asyncio.wait_for(stop.wait(), 3600)
-        except TimeoutError:
-            continue
+async def trim_history(engine: Engine, house: House) -> float:
+    """Forget engine runs older than the settings keep them. Wants to be done again in an hour."""
+    forgotten = await engine.forget_finished(house.now() - timedelta(days=house.settings.processing.history_days))
+    if forgotten:
+        log.info("engine_history_trimmed", runs=forgotten)
+    return 3600.0
 
 
 @contextmanager
@@ -243,6 +192,8 @@ def _durable_step() -> Step:
                 return await run_settled(house, function, ticket_id)
             finally:
                 house.busy[ticket_id] -= 1
+                if not house.busy[ticket_id]:
+                    del house.busy[ticket_id]
 
         options = StepOptions(name=function.__name__, preemptible=may_be_cut_short(function))
         answer = await DBOS.run_step_async(options, body)

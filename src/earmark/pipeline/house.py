@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import structlog
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Account
 from earmark.core.ticket import TicketId
+from earmark.core.torrents import InfoHash, TorrentStatus
 from earmark.pipeline.bus import Bus
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.tokens import Tokens
@@ -76,6 +77,9 @@ class House:
         default_factory=Counter
     )  # steps in hand: a cancelled one may need a moment to let go
     steps: dict[asyncio.Task[object], StepInHand] = field(default_factory=dict)  # by the task that runs them
+    held: Mapping[InfoHash, TorrentStatus] = field(default_factory=dict)  # what the client held at the last look
+    looked_at: datetime | None = None
+    still_since: dict[TicketId, datetime] = field(default_factory=dict)  # downloads that do not move
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
 
     def now(self) -> datetime:

@@ -3,50 +3,49 @@ of the client in the house."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from earmark.core.reasons import EarmarkError, PermanentError, Reason
-from earmark.core.seeding import needed_seconds
+from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
 from earmark.core.states import Converting, Downloading, StatePayload, TicketState
 from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.core.torrents import InfoHash, TorrentState, TorrentStatus
 from earmark.pipeline.bus import Message
+from earmark.pipeline.duties import resume_what_owes
 from earmark.pipeline.grab import give_to_client
 from earmark.pipeline.house import House, log
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.settle import fail
-from earmark.store import Severity, Tx, alerts, events, tickets, torrents
+from earmark.store import Severity, Tx, alerts, tickets, torrents
 
 S = TicketState
 
 BUSY_SECS = 1.0  # how often the embedded client is looked at while something downloads: progress is live
 MISSING_GRACE_SECS = 15.0  # a client may take a moment before it lists a torrent it accepted
+STILL_AFTER = timedelta(minutes=5)
+BIND_SAVE_SECS = 2.0
 HEALS_BY_ITSELF = frozenset({"disk_full"})
 
 
-async def watch(house: House, stop: asyncio.Event) -> None:
-    """Look at the client until told to stop. A client that is away raises an alert and is asked again."""
-    while not stop.is_set():
-        pause = house.settings.processing.check_interval_secs
-        try:
-            if house.client_identity is None:
-                house.client_identity = await house.client.about()
-            if await look(house) and house.settings.client.kind == "embedded":
-                pause = min(pause, BUSY_SECS)
-        except EarmarkError as error:
-            async with house.write() as tx:
-                await alerts.raise_(tx, "client", Severity.ERROR, error.reason, house.now())
-        except Exception:
-            log.exception("monitor_broke")
-        await _pause(house, stop, pause)
+async def watch(house: House) -> float:
+    """One look at the client; a client that is away raises an alert and is asked again. Says when to look next."""
+    pause = house.settings.processing.check_interval_secs
+    try:
+        if house.client_identity is None:
+            house.client_identity = await house.client.about()
+        if await look(house) and house.settings.client.kind == "embedded":
+            pause = min(pause, BUSY_SECS)
+    except EarmarkError as error:
+        async with house.write() as tx:
+            await alerts.raise_(tx, "client", Severity.ERROR, error.reason, house.now())
+    return pause
 
 
 async def look(house: House) -> bool:
     """One look. Tells whether a download is under way."""
     statuses = await house.client.snapshot()
+    house.held, house.looked_at = statuses, house.now()
     house.rates = (sum(s.download_rate for s in statuses.values()), sum(s.upload_rate for s in statuses.values()))
     async with house.write() as tx:
         await alerts.clear(tx, "client", house.now())
@@ -56,8 +55,10 @@ async def look(house: House) -> bool:
         downloading = [t for t in await tickets.in_states(tx, {S.DOWNLOADING}) if _unfinished(t)]
         for ticket in downloading:
             await _follow(house, tx, ticket, statuses)
+    for gone in house.still_since.keys() - {t.id for t in downloading}:
+        del house.still_since[gone]
     await _bring_back_lost(house, downloading, statuses)
-    await _keep_seeding(house, statuses)
+    await resume_what_owes(house, statuses)
     return bool(downloading)
 
 
@@ -82,8 +83,10 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
         return
     if status.state is TorrentState.ERROR and status.error is not None:
         await _trouble(house, tx, ticket, status.error)
-    elif ticket.waiting is not None:
-        await tickets.wait(tx, ticket.id, None, wake_at=None, at=now)
+        if status.error.code not in HEALS_BY_ITSELF:
+            return
+    else:
+        await _tell_standstill(house, tx, ticket, payload, status)
     fresh = replace(
         payload,
         progress_pct=round(100 * status.progress, 2),
@@ -93,6 +96,31 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
     if fresh != payload:
         await tickets.update_payload(tx, ticket.id, fresh, now)
     _tell(house, ticket.id, status)
+
+
+async def _tell_standstill(house: House, tx: Tx, ticket: Ticket, before: Downloading, status: TorrentStatus) -> None:
+    """A download that does not move says so, with what the tracker said or that nobody has it; one that moves again
+    waits for nothing."""
+    now = house.now()
+    moves = status.download_rate > 0 or round(100 * status.progress, 2) != before.progress_pct
+    since = house.still_since.setdefault(ticket.id, now)
+    if moves:
+        house.still_since[ticket.id] = now
+        if ticket.waiting is not None:
+            await tickets.wait(tx, ticket.id, None, wake_at=None, at=now)
+        return
+    reason = status.error or (_nobody_has_it(status) if now - since > STILL_AFTER else None)
+    if reason is not None and (ticket.waiting is None or ticket.waiting.reason.code != reason.code):
+        await tickets.wait(tx, ticket.id, Waiting(reason, since), wake_at=None, at=now)
+
+
+def _nobody_has_it(status: TorrentStatus) -> Reason:
+    return Reason(
+        "no_peers",
+        f"Nothing has arrived for {STILL_AFTER.total_seconds() / 60:.0f} minutes; {status.peers} peers are connected.",
+        "Wait for somebody to seed it, or cancel the ticket and choose another release.",
+        {"peers": status.peers, "seeds": status.seeds, "progress": round(status.progress, 4)},
+    )
 
 
 def _tell(house: House, ticket_id: TicketId, status: TorrentStatus) -> None:
@@ -111,6 +139,7 @@ async def _trouble(house: House, tx: Tx, ticket: Ticket, reason: Reason) -> None
     now = house.now()
     if reason.code not in HEALS_BY_ITSELF:
         await fail(tx, ticket, reason, at=now)
+        house.progress.pop(ticket.id, None)
         return
     await alerts.raise_(tx, f"disk:{house.download_dir}", Severity.ERROR, reason, now)
     if ticket.waiting is None or ticket.waiting.reason.code != reason.code:
@@ -135,6 +164,9 @@ async def _bring_back_lost(house: House, downloading: list[Ticket], statuses: Ma
         except PermanentError as error:
             async with house.write() as tx:
                 await fail(tx, ticket, error.reason, at=house.now())
+            house.progress.pop(ticket.id, None)
+        except TransientError as error:
+            log.warning("torrent_not_brought_back", ticket=ticket.id, code=error.reason.code)
 
 
 async def _go_on_if_there_is_room(house: House, status: TorrentStatus) -> None:
@@ -148,47 +180,31 @@ async def _go_on_if_there_is_room(house: House, status: TorrentStatus) -> None:
             await alerts.clear(tx, f"disk:{house.download_dir}", house.now())
 
 
-async def _keep_seeding(house: House, statuses: Mapping[InfoHash, TorrentStatus]) -> None:
-    """A private torrent that has not seeded its hours is never left paused (C-057)."""
-    paused = [s for s in statuses.values() if s.private and s.progress >= 1.0 and s.state is TorrentState.PAUSED]
-    for status in paused:
-        async with house.db.read() as tx:
-            record = await torrents.get(tx, status.info_hash)
-        if record is None or record.seeding_secs >= needed_seconds(record.indexer or "", house.settings.seeding.hours):
-            continue
-        await house.client.resume(status.info_hash)
-        async with house.write() as tx:
-            note: dict[str, str | int] = {"what": "seeding_resumed", "seeded_secs": record.seeding_secs}
-            await events.append(tx, record.ticket_id, "note", dict(note), house.now())
-
-
-async def save_bind_progress(house: House) -> None:
+async def save_bind_progress(house: House) -> float:
     """Bring the payloads of tickets that are being bound up to date with what the binder last told."""
-    for ticket_id, progress in list(house.progress.items()):
-        if progress.state is not S.CONVERTING:
-            continue
-        async with house.write() as tx:
-            ticket = await tickets.get(tx, ticket_id)
-            if ticket is not None and ticket.state is S.CONVERTING:
-                await tickets.update_payload(tx, ticket_id, _bound_so_far(ticket.payload, progress), house.now())
+    binding = {id: p for id, p in house.progress.items() if p.state is S.CONVERTING}
+    if binding:
+        async with house.db.read() as tx:
+            found = [await tickets.get(tx, ticket_id) for ticket_id in binding]
+        for ticket in found:
+            fresh = _bound_so_far(ticket.payload, binding[ticket.id]) if ticket is not None else None
+            if ticket is not None and fresh is not None and fresh != ticket.payload:
+                async with house.write() as tx:
+                    await tickets.update_payload(tx, ticket.id, fresh, house.now())
+    return BIND_SAVE_SECS
 
 
 def _bound_so_far(payload: StatePayload, progress: Progress) -> StatePayload:
     if not isinstance(payload, Converting):
         return payload
-    return replace(payload, current_track_name=progress.label, done_secs=progress.done, total_secs=progress.total)
+    return replace(
+        payload,
+        current_track_idx=min(progress.chapter_idx or 0, max(payload.total_tracks - 1, 0)),
+        current_track_name=progress.label,
+        done_secs=progress.done,
+        total_secs=progress.total,
+    )
 
 
 def _older(then: datetime, now: datetime, secs: float) -> bool:
     return now - then > timedelta(seconds=secs)
-
-
-async def _pause(house: House, stop: asyncio.Event, secs: float) -> None:
-    """Wait for the next look; a fresh hand-over or the end of the service cuts the wait short."""
-    if stop.is_set():
-        return
-    try:
-        await asyncio.wait_for(house.handed_over.wait(), secs)
-    except TimeoutError:
-        return
-    house.handed_over.clear()

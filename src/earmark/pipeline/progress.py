@@ -22,10 +22,13 @@ class Progress:
     speed_bps: int | None = None
     eta_secs: int | None = None
     label: str = ""
+    chapter_idx: int | None = None  # from 0, while a book is bound
+    chapter_count: int | None = None
 
     @classmethod
     def of(cls, state: TicketState, stage: str, done: float, total: float, unit: str, label: str = "") -> Progress:
         return cls(state, stage, round(100 * done / total, 1) if total else 0.0, done, total, unit, label=label)
 
     def as_json(self) -> dict[str, JsonValue]:
-        return asdict(self) | {"state": str(self.state)}
+        told: dict[str, JsonValue] = {key: value for key, value in asdict(self).items() if value is not None}
+        return {"speed_bps": None, "eta_secs": None} | told | {"state": str(self.state)}

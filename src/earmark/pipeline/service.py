@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,19 +21,19 @@ from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
 from earmark.media.ffmpeg import find_ffmpeg
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
-from earmark.pipeline.engine import Engine, keep_history_short, keep_taking_over, one_process
+from earmark.pipeline.duties import watch_duties
+from earmark.pipeline.engine import Engine, one_process, trim_history
 from earmark.pipeline.house import House
+from earmark.pipeline.loops import repeat
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.monitor import save_bind_progress, watch
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
 from earmark.ports import IndexerHealth
 from earmark.settings import ServerSettings, Settings
-from earmark.store import Database, Vault, tickets
+from earmark.store import Database, Vault, sole_service, tickets
 
 log = structlog.get_logger("earmark")
-
-BIND_SAVE_SECS = 2.0
 
 
 class VaultSession:
@@ -64,6 +65,7 @@ async def open_house(
     with one_process(data_dir):
         async with (
             _open_rooms(settings, data_dir, config_file, reload_server, clock) as house,
+            sole_service(house.db),
             _running(house, Engine(house, database_url=_engine_url(settings))),
         ):
             yield house
@@ -148,25 +150,13 @@ def _stop_act(house: House, engine: Engine) -> Callable[[TicketId, int], Awaitab
 
 def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Coroutine[None, None, None]]:
     return {
-        "monitor": watch(house, stop),
+        "monitor": repeat("monitor", partial(watch, house), stop, wake=house.handed_over),
+        "duties": repeat("duties", partial(watch_duties, house), stop),
         "dispatcher": keep_dispatching(house, engine, stop),
         "crier": cry_events(house, stop),
-        "history": keep_history_short(engine, house, stop),
-        "heartbeat": keep_taking_over(engine, stop),
-        "bind progress": _save_bind_progress(house, stop),
+        "history": repeat("history", partial(trim_history, engine, house), stop),
+        "bind progress": repeat("bind progress", partial(save_bind_progress, house), stop),
     }
-
-
-async def _save_bind_progress(house: House, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await save_bind_progress(house)
-        except Exception:  # a full disk, say: the figures are told again in a moment
-            log.exception("bind_progress_not_saved")
-        try:
-            await asyncio.wait_for(stop.wait(), BIND_SAVE_SECS)
-        except TimeoutError:
-            continue
 
 
 async def _put_in_order(house: House) -> None:

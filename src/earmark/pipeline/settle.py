@@ -37,6 +37,7 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
             await fail(tx, ticket, error.reason, at=house.now())
             failed = True
     if failed:
+        house.progress.pop(ticket_id, None)
         await close_workspace(house.work_dir, ticket_id)  # a retry binds anew; the room is needed now
     log.warning("step_failed", code=error.reason.code, message=error.reason.message)
 

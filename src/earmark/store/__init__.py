@@ -6,8 +6,9 @@ no rules but those that keep the tables true. `Database` opens SQLite or Postgre
 
 from __future__ import annotations
 
-from earmark.store import alerts, candidates, decisions, events, journal, tasks, tickets, torrents, vault, workers
+from earmark.store import alerts, candidates, decisions, events, journal, tasks, tickets, torrents, vault
 from earmark.store.alerts import Alert, Severity
+from earmark.store.claim import DatabaseInUse, sole_service
 from earmark.store.database import Database, Tx
 from earmark.store.decisions import DecisionRecord
 from earmark.store.events import Event
@@ -23,6 +24,7 @@ __all__ = [
     "Database",
     "DatabaseAway",
     "DatabaseDamaged",
+    "DatabaseInUse",
     "DecisionRecord",
     "Event",
     "JournalEntry",
@@ -44,9 +46,9 @@ __all__ = [
     "decisions",
     "events",
     "journal",
+    "sole_service",
     "tasks",
     "tickets",
     "torrents",
     "vault",
-    "workers",
 ]

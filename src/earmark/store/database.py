@@ -18,7 +18,7 @@ from sqlalchemy import CursorResult, Executable, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from earmark.store.faults import translate
@@ -116,6 +116,23 @@ class Database:
                 self._raise(error, writing=True)
             finally:
                 self._holder = None
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return self._location.file
+
+    @asynccontextmanager
+    async def connection_of_its_own(self) -> AsyncIterator[AsyncConnection]:
+        """A connection outside the pool and outside any transaction, for what lasts as long as the service."""
+        engine = create_async_engine(
+            self._location.async_url, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+        )
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         """Let go of every connection. Waits for a running write."""

@@ -201,11 +201,3 @@ class SecretColumns(TypedColumns):
 
 
 secret = Table("secret", metadata, SecretColumns)
-
-
-class WorkerColumns(TypedColumns):
-    id = Column(Text, primary_key=True)
-    seen_at: Column[datetime] = Column(UtcTime, nullable=False)
-
-
-worker = Table("worker", metadata, WorkerColumns)

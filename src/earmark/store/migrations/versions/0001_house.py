@@ -1,5 +1,4 @@
-"""The house: tickets and their history, candidates, decisions, torrents, stages, file operations, alerts, secrets,
-workers.
+"""The house: tickets and their history, candidates, decisions, torrents, stages, file operations, alerts, secrets.
 
 Written out in plain types on purpose: a revision says what was, and must not change when the code does.
 """
@@ -34,12 +33,6 @@ def upgrade() -> None:
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_secret"),
-    )
-    op.create_table(
-        "worker",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("seen_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_worker"),
     )
     op.create_table(
         "ticket",
@@ -188,4 +181,3 @@ def downgrade() -> None:
     op.drop_table("ticket")
     op.drop_table("secret")
     op.drop_table("alert")
-    op.drop_table("worker")
