@@ -3,6 +3,7 @@ free or ours, is there room? Refuses by name; changes nothing on the disk."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -112,10 +113,7 @@ def confine(plan: PlacementPlan) -> None:
             )
         )
     base = plan.root.resolve(strict=True)
-    try:
-        real = plan.folder.resolve()
-    except RuntimeError:  # a loop of symlinks
-        real = base
+    real = base if _leads_in_circles(plan) else plan.folder.resolve()
     if real == base or not real.is_relative_to(base):
         message = f"The folder {plan.folder} leads out of the library {plan.root} through a symlink."
         action = "Remove that symlink or let it point inside the library, then retry the ticket."
@@ -127,6 +125,19 @@ def confine(plan: PlacementPlan) -> None:
             raise TargetExists(
                 Reason("target_exists", message, "Move that file away, then retry the ticket.", {"path": str(level)})
             )
+
+
+def _leads_in_circles(plan: PlacementPlan) -> bool:
+    """Is there a loop of symlinks on the way? Python up to 3.12 raises RuntimeError for it, later ones OSError."""
+    for level in _levels(plan):
+        try:
+            level.resolve(strict=True)
+        except RuntimeError:
+            return True
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return True
+    return False
 
 
 def refuse_existing(plan: PlacementPlan, digests: Mapping[str, Digest], check: Check) -> EarmarkError:
