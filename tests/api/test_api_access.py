@@ -6,7 +6,7 @@ import time
 import httpx2
 import jwt
 import pytest
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.testclient import TestClient
 
 from earmark.api.app import create_app
@@ -21,7 +21,6 @@ CLOSED = [
     ("GET", "/api/v1/tickets"),
     ("POST", "/api/v1/ticket"),
     ("GET", f"/api/v1/ticket/{ID}"),
-    ("DELETE", f"/api/v1/ticket/{ID}"),
     ("GET", f"/api/v1/ticket/{ID}/explain"),
     ("GET", "/api/v1/jobs"),
     ("GET", "/api/v1/health"),
@@ -29,6 +28,7 @@ CLOSED = [
     ("GET", "/metrics"),
 ]
 ADMINS_ONLY = [
+    ("DELETE", f"/api/v1/ticket/{ID}"),
     ("POST", f"/api/v1/ticket/{ID}/approve"),
     ("POST", f"/api/v1/ticket/{ID}/reject"),
     ("POST", f"/api/v1/ticket/{ID}/retry"),
@@ -145,6 +145,7 @@ async def test_a_session_reads_and_writes_from_our_own_pages(anybody, house) -> 
         ({"Referer": "http://evil.test/?http://earmark.test"}, 403),
         ({"Origin": "http://earmark.test", "Sec-Fetch-Site": "cross-site"}, 403),
         ({"Origin": "http://earmark.test", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://earmark.test", "Sec-Fetch-Site": "none"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 201),
         ({"Origin": "http://earmark.test"}, 201),
         ({"Referer": "http://earmark.test/tickets"}, 201),
@@ -153,6 +154,19 @@ async def test_a_session_reads_and_writes_from_our_own_pages(anybody, house) -> 
 )
 async def test_a_session_is_of_no_use_to_other_peoples_pages(anybody, house, sent, status) -> None:
     answer = await anybody.post("/api/v1/ticket", json=BOOK, headers=with_session(house) | sent)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [(("127.0.0.1", 4000), 201), (("192.0.2.7", 0), 201), (("192.0.2.7", 4000), 403)],
+    ids=["a proxy here", "told by a proxy here", "anybody else"],
+)
+async def test_only_a_proxy_on_this_machine_may_name_the_host(house, peer, status) -> None:
+    transport = httpx2.ASGITransport(app=create_app(house), client=peer)
+    sent = {"Origin": "https://books.example", "X-Forwarded-Host": "books.example"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://earmark.test") as client:
+        answer = await client.post("/api/v1/ticket", json=BOOK, headers=with_session(house) | sent)
     assert answer.status_code == status
 
 
@@ -261,6 +275,13 @@ async def test_behind_a_prefix_everything_moves_along(house) -> None:
         assert (await client.get(filed.headers["location"])).status_code == 200
         assert (await client.get("/earmark/openapi.json")).status_code == 200
         assert (await client.get("/ping")).status_code == 404
+
+
+def test_the_prefix_without_its_slash_leads_home(house) -> None:
+    server = house.settings.server.model_copy(update={"url_base": "/em"})
+    house.settings = house.settings.model_copy(update={"server": server})
+    answer = TestClient(create_app(house, web=APIRouter())).get("/em", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, "/em/")
 
 
 def test_pages_get_their_own_error_page_and_the_api_does_not(house) -> None:

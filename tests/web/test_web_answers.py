@@ -72,6 +72,18 @@ async def test_ten_wrong_keys_make_the_login_rest(visitor: httpx2.AsyncClient) -
     assert refused.status_code == 429
 
 
+async def test_one_addresss_wrong_keys_do_not_keep_others_out(desk: FakeDesk) -> None:
+    app = make_app(desk)
+    for host, key, status in [("192.0.2.1", "nonsense", 429), ("192.0.2.2", "admin-key", 303)]:
+        transport = httpx2.ASGITransport(app=app, client=(host, 4000))
+        headers = {"Origin": "http://earmark.test"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://earmark.test", headers=headers) as client:
+            form = {"csrf": await token(client, "/login"), "key": key}
+            codes = [(await client.post("/login", data=form)).status_code for _ in range(11)]
+        assert status in codes
+        assert codes[0] == (401 if status == 429 else 303)
+
+
 async def test_signing_out_takes_the_session_away(admin: httpx2.AsyncClient) -> None:
     answer = await post(admin, "/logout")
     assert answer.headers["location"] == "/login"

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 from web_world import FakeDesk
 
+from earmark.api.auth import same_origin
 from earmark.core.reasons import JsonValue
 from earmark.web import create_web, static_files
 from earmark.web.contract import Role
@@ -34,6 +35,9 @@ class FakeSessions:
 
     def role_of(self, request: Request) -> Role | None:
         return {"session-of-admin": "admin", "session-of-user": "user"}.get(request.cookies.get(COOKIE, ""))  # type: ignore[return-value]
+
+    def same_origin(self, request: Request) -> bool:
+        return same_origin(request)
 
 
 class FakeTokens:

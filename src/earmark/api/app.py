@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
 
 from earmark import __version__
 from earmark.api import admin, live, tickets
-from earmark.api.context import Desk, HouseDesk
+from earmark.api.context import Desk, HouseDesk, house_of
 from earmark.api.live import LiveLimits
 from earmark.api.metrics import Metrics
 from earmark.api.middleware import Frame, keep_keys_out_of_logs
@@ -22,7 +24,7 @@ DESCRIPTION = """File a wish, follow it, decide where Earmark asks. One key open
 `Authorization: Bearer`, `X-Api-Key` or `?apikey=`. Errors are `application/problem+json` and name the next step."""
 
 TAGS = [
-    {"name": "tickets", "description": "File, look, list, cancel."},
+    {"name": "tickets", "description": "File, look, list."},
     {"name": "decisions", "description": "What only the administrator may do with a ticket."},
     {"name": "jobs", "description": "The same tickets as jobs with status and timers."},
     {"name": "house", "description": "Health, figures, settings, tracker session."},
@@ -69,6 +71,8 @@ def create_app(
         app.include_router(router, prefix=base)
     if web is not None:
         app.include_router(web, prefix=base, include_in_schema=False)
+        if base:
+            app.add_api_route(base, _to_the_home_page, methods=["GET", "HEAD"], include_in_schema=False)
     if static is not None:
         app.mount(f"{base}/static", static, name="static")
     install(app, error_page, _api_paths(base))
@@ -81,6 +85,11 @@ def _api_paths(base: str) -> Callable[[str], bool]:
     """Which paths answer errors as problems rather than pages."""
     alone = {f"{base}/{name}" for name in ("ping", "health", "metrics", "openapi.json", "ws")}
     return lambda path: path in alone or path.startswith(f"{base}/api")
+
+
+async def _to_the_home_page(request: Request) -> Response:
+    """Behind a prefix the home page ends with a slash; people leave it out."""
+    return RedirectResponse(f"{house_of(request).settings.server.url_base}/", HTTPStatus.PERMANENT_REDIRECT)
 
 
 def _operation_id(route: APIRoute) -> str:

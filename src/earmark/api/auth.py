@@ -24,6 +24,8 @@ from earmark.pipeline.tokens import Role
 SESSION_COOKIE = "earmark_session"
 SESSION_LIFE = timedelta(days=30)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOPBACK = ("127.0.0.1", "::1")
+"""Where a reverse proxy may stand whose `X-Forwarded-…` headers count."""
 
 
 def presented_key(connection: HTTPConnection) -> str | None:
@@ -82,6 +84,9 @@ class Sessions:
     def role_of(self, request: HTTPConnection) -> Role | None:
         return session_role(self._house, request.cookies.get(SESSION_COOKIE))
 
+    def same_origin(self, request: HTTPConnection) -> bool:
+        return same_origin(request)
+
 
 def _seal(house: House, claim: str) -> str:
     return hmac.new(house.tokens.signing_key(), claim.encode(), "sha256").hexdigest()
@@ -91,16 +96,22 @@ def _seal(house: House, claim: str) -> str:
 
 
 def same_origin(connection: HTTPConnection) -> bool:
-    """Did a page of ours send this? Browsers cannot forge these headers, and a foreign page cannot add `X-Forwarded-Host`
-    (that takes a CORS preflight, which nobody passes here)."""
+    """Did a page of ours send this? The one rule for the API, the live line and the pages. Where a browser sends
+    `Sec-Fetch-Site` it decides, for no page can forge it; else the host of `Origin` (or `Referer`) must be the one asked."""
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
-        return site in ("same-origin", "none")
-    origin = connection.headers.get("origin") or connection.headers.get("referer")
-    if not origin:
-        return False
-    hosts = {connection.headers.get("host"), connection.headers.get("x-forwarded-host")}
-    return urlsplit(origin).netloc in hosts - {None, ""}
+        return site == "same-origin"
+    claimed = connection.headers.get("origin") or connection.headers.get("referer")
+    hosts = {connection.headers.get("host", "")}
+    if _came_through_our_proxy(connection):
+        hosts.add(connection.headers.get("x-forwarded-host", ""))
+    return bool(claimed) and urlsplit(claimed or "").netloc.casefold() in {h.casefold() for h in hosts if h}
+
+
+def _came_through_our_proxy(connection: HTTPConnection) -> bool:
+    """A peer on this machine; or one that such a proxy named, which the server notes with port 0."""
+    peer = connection.client
+    return peer is not None and (peer.port == 0 or peer.host in LOOPBACK)
 
 
 def came_by_cookie(connection: HTTPConnection) -> bool:

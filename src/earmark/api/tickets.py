@@ -113,12 +113,6 @@ async def list_tickets(
     return TicketPage(items=[views.brief(t) for t in page.items], total=page.total, limit=limit, offset=offset)
 
 
-@user.delete("/ticket/{ticket_id}", response_model=TicketBrief, summary="Cancel a ticket")
-async def cancel_ticket(request: Request, id: IdInPath) -> TicketBrief:
-    """Running work stops; a torrent that already moved data goes on seeding. 409 when the ticket has ended."""
-    return views.brief(await desk_of(request).cancel(house_of(request), _known(id), actor_of(request)))
-
-
 @user.get("/ticket/{ticket_id}/explain", response_model=ExplainOut, summary="Why this release")
 async def explain_ticket(request: Request, id: IdInPath) -> ExplainOut:
     """The latest decision: every candidate with its score, the gates that refused it, and what followed."""
@@ -134,6 +128,12 @@ async def explain_ticket(request: Request, id: IdInPath) -> ExplainOut:
 
 
 # --- decisions of the administrator -----------------------------------------------------------------------------------
+
+
+@admin.delete("/ticket/{ticket_id}", response_model=TicketBrief, summary="Cancel a ticket")
+async def cancel_ticket(request: Request, id: IdInPath) -> TicketBrief:
+    """Running work stops; a torrent that already moved data goes on seeding. 409 when the ticket has ended."""
+    return views.brief(await desk_of(request).cancel(house_of(request), _known(id), actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/approve", response_model=TicketBrief, summary="Approve")

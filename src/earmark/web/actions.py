@@ -51,14 +51,14 @@ def add_session(router: APIRouter, face: Face, tokens: Tokens) -> None:
     async def sign_in(request: Request) -> Response:
         form = await face.guard.login_form(request)
         after = form.get("next")
-        wait = face.patience.wait_secs()
+        wait = face.patience.wait_secs(request)
         if wait:
             wrong = ("Too many wrong keys.", f"Wait {wait} seconds, then try again.")
             return login_page(request, 429, wrong, after)
         key = form.get("key")
         role = tokens.role_of(key.strip()) if isinstance(key, str) and key.strip() else None
         if role is None:
-            face.patience.missed()
+            face.patience.missed(request)
             wrong = ("This key does not open Earmark.", "Copy it again, without blanks, from the place named below.")
             return login_page(request, 401, wrong, after)
         response = face.go("/")

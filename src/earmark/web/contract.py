@@ -29,7 +29,8 @@ class Tokens(Protocol):
 
 
 class Sessions(Protocol):
-    """Signed session cookies. The pages set and clear the cookie; what is in it is not their business."""
+    """Signed session cookies, and whether a page of ours sent a request. The pages set and clear the cookie; what is in it is
+    not their business."""
 
     @property
     def cookie_name(self) -> str: ...
@@ -37,6 +38,8 @@ class Sessions(Protocol):
     def issue(self, role: Role) -> str: ...
 
     def role_of(self, request: Request) -> Role | None: ...
+
+    def same_origin(self, request: Request) -> bool: ...
 
 
 class EventView(Protocol):

@@ -1,5 +1,5 @@
-"""Who may look and who may act. Knows cookies, origins and form tokens; what a role may do is asked here by name. The
-session itself is signed and read by whoever is passed in as `Sessions`."""
+"""Who may look and who may act. Knows cookies and form tokens; what a role may do is asked here by name. The session itself
+is signed and read by whoever is passed in as `Sessions`, which also tells whether a page of ours sent a request."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit
+from ipaddress import ip_network
+from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -94,7 +95,7 @@ class Guard:
             )
 
     def _check_origin(self, request: Request) -> None:
-        if not same_origin(request):
+        if not self._sessions.same_origin(request):
             raise ForgedForm.of(
                 "foreign_origin",
                 "The form was sent from another site, so it was not carried out.",
@@ -126,32 +127,37 @@ class Guard:
 
 
 class Patience:
-    """Wrong keys slow the next try down: after `allowed` in a minute, login rests until the oldest is a minute old."""
+    """Wrong keys slow the next try of that address down: after `allowed` in a minute, its login rests until the oldest is a
+    minute old. Remembers the `most` addresses that missed last."""
 
-    def __init__(self, now: Callable[[], datetime], allowed: int = 10) -> None:
+    def __init__(self, now: Callable[[], datetime], allowed: int = 10, most: int = 1000) -> None:
         self._now = now
         self._allowed = allowed
-        self._misses: deque[datetime] = deque(maxlen=allowed)
+        self._most = most
+        self._misses: OrderedDict[str, deque[datetime]] = OrderedDict()
 
-    def wait_secs(self) -> int:
-        if len(self._misses) < self._allowed:
+    def wait_secs(self, request: Request) -> int:
+        misses = self._misses.get(_address(request))
+        if misses is None or len(misses) < self._allowed:
             return 0
-        left = self._misses[0] + timedelta(minutes=1) - self._now()
+        left = misses[0] + timedelta(minutes=1) - self._now()
         return max(0, round(left.total_seconds()))
 
-    def missed(self) -> None:
-        self._misses.append(self._now())
+    def missed(self, request: Request) -> None:
+        address = _address(request)
+        self._misses.setdefault(address, deque(maxlen=self._allowed)).append(self._now())
+        self._misses.move_to_end(address)
+        while len(self._misses) > self._most:
+            self._misses.popitem(last=False)
 
 
-def same_origin(request: Request) -> bool:
-    """Did our own page send this? The browser's Sec-Fetch-Site cannot be forged by a page; older browsers send Origin
-    or Referer, whose host must be the one that was asked. A request with none of them is no browser's form."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    claimed = request.headers.get("origin") or request.headers.get("referer")
-    host = request.headers.get("host", "")
-    return bool(claimed and host) and urlsplit(claimed or "").netloc.casefold() == host.casefold()
+def _address(request: Request) -> str:
+    """Who is asking. In IPv6 a household holds a whole /64, so that counts as one."""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_network(f"{host}/64", strict=False)) if ":" in host else host
+    except ValueError:
+        return host
 
 
 def local_path(value: object, url_base: str) -> str:
