@@ -32,7 +32,7 @@ class ServerSettings(Section):
     )
     user_token: SecretStr | None = Field(
         None,
-        description="A second key that may file and follow tickets but neither read the configuration nor approve.",
+        description="A second key that may file and follow tickets, but neither decide nor cancel nor read the configuration.",
     )
     jwt_secret: SecretStr | None = Field(
         None,
@@ -197,7 +197,10 @@ class ConverterSettings(Section):
     ffmpeg_path: Path | None = Field(
         None, description="ffmpeg to use. Default: the one on PATH, else the one that came with Earmark."
     )
-    ffprobe_path: Path | None = Field(None, description="ffprobe to use where it helps. It is never needed.")
+    ffprobe_path: Path | None = Field(
+        None,
+        description="Accepted for the sake of older configurations and checked to be a program; Earmark never calls it.",
+    )
     temp_dir: Path | None = Field(None, description="Workspace for binding. Default: `work` in the data directory.")
     max_parallel_conversions: int = Field(4, ge=1, le=64, description="Books bound at the same time.")
 
@@ -230,9 +233,12 @@ class ProcessingSettings(Section):
 
 class LibrarySettings(Section):
     audiobooks: Path = Field(Path("/mnt/storage/audiobooks"), description="Library folder for audiobooks.")
-    ebooks: Path | None = Field(None, description="Library folder for e-books.")
+    ebooks: Path | None = Field(
+        None, description="Library folder for e-books, a kind to come; nothing is placed there yet."
+    )
     music: Path | None = Field(
-        None, description="Library folder for music; the `dest_path` of tracks must lie below it."
+        None,
+        description="Library folder for music, a kind to come. When set, the `dest_path` of a ticket's tracks must lie below it.",
     )
     pattern: str = Field(
         DEFAULT_PATTERN,
@@ -257,7 +263,10 @@ class SeedingSettings(Section):
         description="Seed every torrent at least this long. Trackers with a longer rule of their own prevail.",
     )
     ratio: float = Field(
-        1.0, ge=0, description="Ratio each torrent is meant to reach. Earmark goes on seeding after it."
+        1.0,
+        ge=0,
+        description="Trackers without a seeding rule of their own: a torrent is done owing once either the hours or this "
+        "ratio is reached; 0 = hours only. Trackers with a rule (MyAnonamouse) count hours alone.",
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -98,20 +99,45 @@ def check_paths(loaded: Loaded) -> None:
         "converter.temp_dir": settings.converter.temp_dir or data_dir / "work",
     }
     problems = [p for key, path in folders.items() if (p := _not_writable(loaded, key, path.absolute()))]
-    library, download = settings.library.audiobooks.absolute(), downloads.absolute()
-    if download == library or library in download.parents or download in library.parents:
-        problems.append(
-            f"{_where(loaded.sources, 'library.audiobooks')}: library.audiobooks = {str(library)!r} and the download path "
-            f"{str(download)!r} lie inside one another; a scanner would read half downloads. Give each a folder of its own."
-        )
-    ffmpeg = settings.converter.ffmpeg_path
-    if ffmpeg is not None and not (ffmpeg.is_file() and os.access(ffmpeg, os.X_OK)):
-        problems.append(
-            f"{_where(loaded.sources, 'converter.ffmpeg_path')}: converter.ffmpeg_path = {str(ffmpeg)!r} is no program that "
-            "can be run. Correct the path, or remove the key to use the ffmpeg found on PATH."
-        )
+    problems += _inside_one_another(loaded, settings.library.audiobooks.absolute(), downloads.absolute())
+    problems += _not_programs(loaded) + _own_port_taken_for_qbittorrent(loaded)
     if problems:
         raise ConfigError(problems)
+
+
+def _inside_one_another(loaded: Loaded, library: Path, download: Path) -> list[str]:
+    if download != library and library not in download.parents and download not in library.parents:
+        return []
+    return [
+        f"{_where(loaded.sources, 'library.audiobooks')}: library.audiobooks = {str(library)!r} and the download path "
+        f"{str(download)!r} lie inside one another; a scanner would read half downloads. Give each a folder of its own."
+    ]
+
+
+def _not_programs(loaded: Loaded) -> list[str]:
+    converter = loaded.settings.converter
+    given = {"ffmpeg": converter.ffmpeg_path, "ffprobe": converter.ffprobe_path}
+    fixes = {"ffmpeg": "to use the ffmpeg found on PATH", "ffprobe": "for Earmark does without"}
+    return [
+        f"{_where(loaded.sources, f'converter.{name}_path')}: converter.{name}_path = {str(path)!r} is no program that can be "
+        f"run. Correct the path, or remove the key, {fixes[name]}."
+        for name, path in given.items()
+        if path is not None and not (path.is_file() and os.access(path, os.X_OK))
+    ]
+
+
+def _own_port_taken_for_qbittorrent(loaded: Loaded) -> list[str]:
+    """Both have 8080 by default; Earmark would ask itself, and be refused."""
+    settings = loaded.settings
+    url, server = urlsplit(settings.qbittorrent.url), settings.server
+    port = url.port or (443 if url.scheme == "https" else 80)
+    here = {"localhost", "127.0.0.1", "::1", server.host}
+    if settings.client.kind != "qbittorrent" or port != server.port or url.hostname not in here:
+        return []
+    return [
+        f"{_where(loaded.sources, 'qbittorrent.url')}: qbittorrent.url = {settings.qbittorrent.url!r} is Earmark's own address "
+        f"(server.port = {server.port}). Give one of them another port: here, or in qBittorrent's Web UI settings."
+    ]
 
 
 def masked(settings: Settings) -> dict[str, dict[str, object]]:
@@ -252,6 +278,11 @@ def _where(sources: Mapping[str, str], dotted: str) -> str:
 
 def _not_writable(loaded: Loaded, key: str, path: Path) -> str | None:
     try:
+        if key == "library.audiobooks" and not path.parent.is_dir():
+            return (
+                f"{_where(loaded.sources, key)}: {key} = {str(path)!r} lies in {str(path.parent)!r}, which is not there; a new "
+                "library is not made on a disk that may only be away. Mount it, create that folder, or name another one."
+            )
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             return None

@@ -165,8 +165,32 @@ def test_folders_are_made_and_unwritable_ones_named(tmp_path: Path) -> None:
     assert (tmp_path / "books").is_dir()
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as refused:
-        check_paths(load(tmp_path, f'[library]\naudiobooks = "{tmp_path}/file/books"'))
+        check_paths(load(tmp_path, f'[library]\naudiobooks = "{tmp_path}/file"'))
     assert "library.audiobooks" in refused.value.problems[0] and "cannot be written to" in refused.value.problems[0]
+
+
+def test_a_library_on_a_disk_that_is_away_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Mount it") as refused:
+        check_paths(load(tmp_path, f'[library]\naudiobooks = "{tmp_path}/disk/books"'))
+    assert repr(f"{tmp_path}/disk") in refused.value.problems[0]
+    assert not (tmp_path / "disk").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ("", True),
+        ('[qbittorrent]\nurl = "http://127.0.0.1:8080"', True),
+        ('[qbittorrent]\nurl = "http://localhost:8081"', False),
+        ('[qbittorrent]\nurl = "http://other.lan:8080"', False),
+    ],
+)
+def test_qbittorrent_at_our_own_port_is_refused(tmp_path: Path, more: str, refused: bool) -> None:
+    loaded = load(tmp_path, f'[library]\naudiobooks = "{tmp_path}/books"\n[client]\nkind = "qbittorrent"\n{more}')
+    if not refused:
+        return check_paths(loaded)
+    with pytest.raises(ConfigError, match="Earmark's own address"):
+        check_paths(loaded)
 
 
 def test_downloads_inside_the_library_are_refused(tmp_path: Path) -> None:
@@ -175,9 +199,10 @@ def test_downloads_inside_the_library_are_refused(tmp_path: Path) -> None:
         check_paths(load(tmp_path, toml))
 
 
-def test_an_ffmpeg_that_is_none_is_named(tmp_path: Path) -> None:
-    toml = f'[library]\naudiobooks = "{tmp_path}/books"\n[converter]\nffmpeg_path = "{tmp_path}/ffmpeg"'
-    with pytest.raises(ConfigError, match="converter.ffmpeg_path"):
+@pytest.mark.parametrize("name", ["ffmpeg", "ffprobe"])
+def test_a_program_that_is_none_is_named(tmp_path: Path, name: str) -> None:
+    toml = f'[library]\naudiobooks = "{tmp_path}/books"\n[converter]\n{name}_path = "{tmp_path}/{name}"'
+    with pytest.raises(ConfigError, match=f"converter.{name}_path"):
         check_paths(load(tmp_path, toml))
 
 
