@@ -91,7 +91,8 @@ def _refused(response: httpx2.Response) -> CommandFailed:
     if response.status_code == 401:
         return CommandFailed("The service does not know this key.", "Set EARMARK_TOKEN to its key.", FORBIDDEN)
     message = str(problem.get("detail") or f"The service answered {response.status_code}.")
-    for fault in problem.get("errors") or []:
+    faults = problem.get("errors") or []
+    for fault in faults if len(faults) > 1 else []:  # a single one is the sentence itself
         message += f"\n  {fault.get('field')}: {fault.get('message')}"
     code = {403: FORBIDDEN, 400: USAGE}.get(response.status_code, FAILED)
     return CommandFailed(message, str(problem.get("action") or ""), code)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from earmark import __version__
 from earmark.api.app import create_app
-from earmark.api.auth import Sessions
+from earmark.api.auth import LOOPBACK, Sessions
 from earmark.cli.failures import CommandFailed
 from earmark.cli.logs import set_up_logs
 from earmark.cli.remote import note_service
@@ -52,7 +52,10 @@ async def _serve(loaded: Loaded) -> None:
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECS,
                 server_header=False,
-            )
+                proxy_headers=True,
+                forwarded_allow_ips=list(LOOPBACK),
+            ),
+            lambda: print(_welcome(loaded, url), flush=True),
         )
         try:
             await server.serve(sockets=[listener])
@@ -63,6 +66,15 @@ async def _serve(loaded: Loaded) -> None:
 class _Server(uvicorn.Server):
     """Told to end, it gives control back. uvicorn's own lets the signal end the process then, before the house is closed."""
 
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
@@ -71,6 +83,12 @@ class _Server(uvicorn.Server):
         finally:
             for sign, handler in before.items():
                 signal.signal(sign, handler)
+
+
+def _welcome(loaded: Loaded, url: str) -> str:
+    """The one line on standard output; logs go to standard error. Says where the key is, never the key."""
+    key = "from the settings" if loaded.settings.server.auth_token else f"in {loaded.data_dir / 'auth_token'}"
+    return f"Earmark {__version__} is ready at {url}/ (data in {loaded.data_dir}, key {key})"
 
 
 def build_app(house: House) -> FastAPI:
