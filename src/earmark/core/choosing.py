@@ -27,12 +27,18 @@ def decide(kind: Kind, wish: BookWish, releases: Sequence[Release], *, threshold
         reason = ApprovalReason(
             ApprovalCode.NO_EXACT_MATCH,
             {"candidates": len(ranked)},
-            "Nothing was found." if not ranked else f"None of the {len(ranked)} releases found fits the wish.",
+            _none_fits(len(ranked)),
         )
         return Decision(ranked, None, 0.0, threshold, (reason,), POLICY_VERSION)
     best = fit[0]
     reasons = tuple(_doubts(kind, wish, fit, threshold))
     return Decision(ranked, ranked.index(best), best.score, threshold, reasons, POLICY_VERSION)
+
+
+def _none_fits(count: int) -> str:
+    if count == 1:
+        return "The one release found does not fit the wish."
+    return f"None of the {count} releases found fits the wish." if count else "Nothing was found."
 
 
 def _rank(c: ScoredCandidate, threshold: float) -> tuple[bool, bool, bool, float, int]:

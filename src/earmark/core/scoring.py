@@ -120,7 +120,8 @@ def _size(kind: Kind, wish: BookWish, release: Release) -> Component | None:
         return None
     kbps = release.size_bytes * 8 / 1000 / runtime
     value = 1.0 if 24 <= kbps <= 400 else 0.5 if 12 <= kbps <= 1500 else 0.0
-    return Component("size", WEIGHTS["size"], value, f"{kbps:.0f} kbit/s over {runtime / 3600:.1f} h")
+    length = f"{runtime / 3600:.1f} h" if runtime >= 3600 else f"{max(1, round(runtime / 60))} min"
+    return Component("size", WEIGHTS["size"], value, f"{kbps:.0f} kbit/s over {length}")
 
 
 def _seeders(_: Kind, __: BookWish, release: Release) -> Component:
