@@ -186,7 +186,16 @@ def test_what_happens_elsewhere_appears_by_itself(look: Look, desk: FakeDesk) ->
     expect(row.locator('[data-f="amount"]')).to_have_text("777 B of 1000 B")
     expect(row.locator('[data-f="speed"]')).to_have_text("2.0 KiB/s")
     expect(row.locator('[data-f="eta"]')).to_have_text("0:01 h left")
-    assert row.locator("progress").evaluate("e => e.value / e.max") == 0.777
+    assert row.locator("progress").evaluate("e => [e.value, e.max]") == [77, 100], "the bar is as wide as its text says"
+    expect(row.locator(".sep")).to_be_visible()
+    expect(row.locator('[data-f="eta"]').locator("..")).to_have_text("2.0 KiB/s0:01 h left")
+    desk.publish(
+        progress | {"done": 778, "total": 1000, "unit": "bytes", "speed_bps": 12, "eta_secs": 9_000_000, "label": ""}
+    )
+    expect(row.locator('[data-f="speed"]')).to_have_text("12 B/s")
+    expect(row.locator('[data-f="eta"]')).to_be_hidden()
+    expect(row.locator(".sep")).to_be_hidden()
+    row.locator("progress").evaluate("e => { e.mine = true; }")
 
     ahead = Converting("a" * 40, datetime.now(UTC), 3, 0, "One", 1.0, 9.0)
     assert desk.loop is not None
@@ -194,6 +203,27 @@ def test_what_happens_elsewhere_appears_by_itself(look: Look, desk: FakeDesk) ->
 
     asyncio.run_coroutine_threadsafe(desk.move(ticket, ahead), desk.loop).result(5)
     expect(row.locator(".badge")).to_have_text("Binding")
+    assert row.locator("progress").evaluate("e => [e.value, e.mine]") == [11, None], (
+        "a new bar, not the old one running back"
+    )
+
+
+def test_binding_tells_the_chapter_in_hand_as_it_goes(look: Look, desk: FakeDesk) -> None:
+    ticket = id_of(desk, S.CONVERTING)
+    page = look().open(f"/tickets/{ticket}")
+    live(page)
+    told = {"type": "progress", "ticket_id": ticket, "state": "CONVERTING", "unit": "seconds", "label": "encode"}
+    for idx, done in ((0, 90.0), (6, 10.0)):
+        desk.publish(
+            told
+            | {"stage": "encode", "progress_pct": done, "done": done, "total": 100.0, "chapter_idx": idx}
+            | {"chapter_count": 7, "speed_bps": None, "eta_secs": None}
+        )
+        expect(page.locator(".story h2")).to_have_text(f"Binding chapter {idx + 1} of 7")
+        expect(page.locator(".chapters-bar i.done")).to_have_count(idx)
+        expect(page.locator(".chapters-bar i.now")).to_have_count(1)
+        expect(page.locator(".chapters-bar i")).to_have_count(7)
+    assert page.locator(".story progress").evaluate("e => e.className") == "jump"
 
 
 def test_what_is_being_typed_survives_a_redraw(look: Look, desk: FakeDesk) -> None:

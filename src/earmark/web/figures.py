@@ -11,19 +11,19 @@ from earmark.core.reasons import JsonValue
 from earmark.core.states import Converting, Downloading, Placing
 from earmark.core.ticket import Ticket
 from earmark.core.wish import AlbumWish
-from earmark.web import humane
+from earmark.web import humane, words
 from earmark.web.contract import ProgressView, TaskView
 
 MOST_SEGMENTS = 60  # more chapters than this are too thin to see
+TRICKLE_BPS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`value` of `most` for the bar; the rest is ready to read. `segments` are chapters: done | now | todo."""
+    """`percent` is the bar and its text, so that the two agree; the rest is ready to read. `segments` are chapters:
+    done | now | todo."""
 
-    value: float
-    most: float
-    pct: str
+    percent: int
     amount: str
     speed: str
     eta: str
@@ -33,15 +33,13 @@ class Figures:
 
 def figures(ticket: Ticket, progress: ProgressView | None) -> Figures | None:
     """What the bar of a ticket shows, or None where there is nothing to measure yet."""
-    segments = _segments(ticket)
+    segments = _segments(ticket, progress)
     if progress is not None and progress.state is ticket.state and progress.total > 0:
         return Figures(
-            value=min(progress.done, progress.total),
-            most=progress.total,
-            pct=f"{int(progress.progress_pct)} %",
+            percent=min(100, int(progress.progress_pct)),
             amount=humane.progress_amount(progress.done, progress.total, progress.unit),
             speed=humane.speed(progress.speed_bps) if progress.speed_bps is not None else "",
-            eta=f"{humane.duration(progress.eta_secs)} left" if progress.eta_secs is not None else "",
+            eta=_eta(progress.eta_secs, progress.speed_bps),
             label="" if progress.label == _title(ticket) else progress.label,
             segments=segments,
         )
@@ -51,20 +49,24 @@ def figures(ticket: Ticket, progress: ProgressView | None) -> Figures | None:
 def _kept(ticket: Ticket, segments: tuple[str, ...]) -> Figures | None:
     match ticket.payload:
         case Downloading() as p:
-            eta = f"{humane.duration(p.eta_secs)} left" if p.eta_secs is not None else ""
             speed = humane.speed(p.download_speed_bps) if p.download_speed_bps else ""
-            return Figures(p.progress_pct, 100.0, f"{int(p.progress_pct)} %", "", speed, eta, "")
+            return Figures(int(p.progress_pct), "", speed, _eta(p.eta_secs, p.download_speed_bps), "")
         case Converting() as p if p.total_secs > 0:
             share = min(1.0, p.done_secs / p.total_secs)
             amount = humane.progress_amount(p.done_secs, p.total_secs, "seconds")
-            done = min(p.done_secs, p.total_secs)
-            return Figures(done, p.total_secs, f"{int(share * 100)} %", amount, "", "", p.current_track_name, segments)
+            return Figures(int(share * 100), amount, "", "", p.current_track_name, segments)
         case Placing() as p if p.total_files > 0:
             amount = humane.progress_amount(p.files_placed, p.total_files, "files")
-            share = p.files_placed / p.total_files
-            return Figures(p.files_placed, p.total_files, f"{int(share * 100)} %", amount, "", "", "")
+            return Figures(int(p.files_placed / p.total_files * 100), amount, "", "", "")
         case _:
             return None
+
+
+def _eta(secs: int | None, speed_bps: int | None) -> str:
+    """Of a trickle no time can be told; the guess would jump between days and years."""
+    if secs is None or (speed_bps is not None and speed_bps < TRICKLE_BPS):
+        return ""
+    return f"{humane.duration(secs)} left"
 
 
 def _title(ticket: Ticket) -> str:
@@ -72,12 +74,11 @@ def _title(ticket: Ticket) -> str:
     return wish.album if isinstance(wish, AlbumWish) else wish.title
 
 
-def _segments(ticket: Ticket) -> tuple[str, ...]:
-    p = ticket.payload
-    if not isinstance(p, Converting) or not 1 < p.total_tracks <= MOST_SEGMENTS:
+def _segments(ticket: Ticket, progress: ProgressView | None) -> tuple[str, ...]:
+    here, count = words.chapter_in_hand(ticket, progress)
+    if not 1 < count <= MOST_SEGMENTS:
         return ()
-    here = p.current_track_idx
-    return tuple("done" if i < here else "now" if i == here else "todo" for i in range(p.total_tracks))
+    return tuple("done" if i < here else "now" if i == here else "todo" for i in range(count))
 
 
 def chapters(tasks: Sequence[TaskView]) -> tuple[Chapter, ...]:

@@ -3,7 +3,7 @@ Reads values, returns values; it decides nothing (the rules live in `core`) and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -28,6 +28,7 @@ from earmark.core.states import (
 )
 from earmark.core.ticket import Ticket
 from earmark.web import humane
+from earmark.web.contract import ProgressView
 
 Tone: TypeAlias = Literal["work", "wait", "you", "good", "bad", "quiet"]
 """The colour and weight of a state: something runs · it stands in line · a person is asked · done · failed · ended."""
@@ -87,9 +88,24 @@ def tone(ticket: Ticket) -> Tone:
     return "wait" if ticket.waiting is not None and own == "work" else own
 
 
-def story(ticket: Ticket) -> Story:
+def chapter_in_hand(ticket: Ticket, progress: ProgressView | None = None) -> tuple[int, int]:
+    """(which, of how many) while a book is bound, which from 0: the live word if there is one, else what the state keeps.
+    (0, 0) when nothing is bound."""
+    payload = ticket.payload
+    if not isinstance(payload, Converting):
+        return 0, 0
+    live = progress if progress is not None and progress.state is TicketState.CONVERTING else None
+    if live is not None and live.chapter_idx is not None and live.chapter_count:
+        return live.chapter_idx, live.chapter_count
+    return payload.current_track_idx, payload.total_tracks
+
+
+def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     """The whole story of a ticket as it stands. A wait's reason comes before what the state alone would say."""
     told = _tell(ticket.payload)
+    here, count = chapter_in_hand(ticket, progress)
+    if count > 1:
+        told = replace(told, what=f"Binding chapter {min(here + 1, count)} of {count}")
     if ticket.cancel_requested and ticket.state not in TERMINAL:
         return Story("Being cancelled", ticket.updated_at, (), "The work in hand stops within a few seconds.")
     wait = ticket.waiting
@@ -176,10 +192,7 @@ def _downloading(p: Downloading) -> Story:
 
 
 def _converting(p: Converting) -> Story:
-    what = "Binding the book"
-    if p.total_tracks > 1:
-        what = f"Binding chapter {min(p.current_track_idx + 1, p.total_tracks)} of {p.total_tracks}"
-    return Story(what, p.started_at, (), "Then it is checked by decoding it, and placed in the library.")
+    return Story("Binding the book", p.started_at, (), "Then it is checked by decoding it, and placed in the library.")
 
 
 def _placing(p: Placing) -> Story:

@@ -8,6 +8,8 @@
   const REFRESH_GAP = 400;
   const PROGRESS_GAP = 3000;
   const UNAUTHORIZED = 4401;
+  const TRICKLE = 1024; // bytes a second below which no time left is told
+  const MOST_SEGMENTS = 60;
   const NEWS = new Set(["state_change", "needs_approval", "completed", "failed", "waiting", "alert", "note"]);
   const base = document.body.dataset.base;
   let seq = null;
@@ -114,6 +116,23 @@
     if (spot.textContent !== text) spot.textContent = text;
     spot.hidden = text === "";
   }
+  // Forwards the bar glides; backwards (the next phase begins) it jumps, or it would tell of work undone.
+  function moveBar(bar, percent) {
+    if (!bar || bar.value === percent) return;
+    bar.classList.toggle("jump", percent < bar.value);
+    bar.max = 100;
+    bar.value = percent;
+  }
+  function showChapter(strip, m) {
+    if (!strip || m.chapter_idx == null || !m.chapter_count) return;
+    strip.hidden = !(m.chapter_count > 1 && m.chapter_count <= MOST_SEGMENTS);
+    if (strip.hidden) return;
+    while (strip.children.length > m.chapter_count) strip.lastElementChild.remove();
+    while (strip.children.length < m.chapter_count) strip.append(document.createElement("i"));
+    [...strip.children].forEach((part, i) => {
+      part.className = i < m.chapter_idx ? "done" : i === m.chapter_idx ? "now" : "todo";
+    });
+  }
   function showProgress(m) {
     const boxes = document.querySelectorAll('[data-progress="' + CSS.escape(String(m.ticket_id)) + '"]');
     for (const box of boxes) {
@@ -121,21 +140,27 @@
         refresh(m.ticket_id, PROGRESS_GAP);
         continue;
       }
-      const bar = box.querySelector("progress");
-      if (bar) {
-        bar.max = m.total > 0 ? m.total : 100;
-        bar.value = m.total > 0 ? Math.min(m.done, m.total) : m.progress_pct;
-      }
-      write(box, "pct", Math.floor(m.progress_pct) + " %");
+      const percent = Math.min(100, Math.floor(m.progress_pct));
+      const speed = m.speed_bps == null ? "" : size(m.speed_bps) + "/s";
+      const trickle = m.speed_bps != null && m.speed_bps < TRICKLE;
+      const eta = m.eta_secs == null || trickle ? "" : duration(m.eta_secs) + " left";
+      moveBar(box.querySelector("progress"), percent);
+      write(box, "pct", percent + " %");
       write(box, "amount", amount(m));
-      write(box, "speed", m.speed_bps == null ? "" : size(m.speed_bps) + "/s");
-      write(box, "eta", m.eta_secs == null ? "" : duration(m.eta_secs) + " left");
-      const label = box.querySelector('[data-f="label"]');
-      const turned = label && m.label && label.textContent !== m.label;
+      write(box, "speed", speed);
+      write(box, "eta", eta);
+      const sep = box.querySelector('[data-f="sep"]');
+      if (sep) sep.hidden = !(speed && eta);
       if (m.label) write(box, "label", m.label);
-      if (turned && m.state === "CONVERTING") refresh(m.ticket_id); // the next chapter: its segment lights up
+      showChapter(box.querySelector(".chapters-bar"), m);
       const title = document.body.dataset.title;
-      if (title && box.closest("[data-own]")) document.title = Math.floor(m.progress_pct) + " % · " + title;
+      if (title && box.closest("[data-own]")) document.title = percent + " % · " + title;
+    }
+    if (m.state === "CONVERTING" && m.chapter_count > 1) {
+      for (const spot of document.querySelectorAll('[data-chapter="' + CSS.escape(String(m.ticket_id)) + '"]')) {
+        const text = "Binding chapter " + Math.min(m.chapter_idx + 1, m.chapter_count) + " of " + m.chapter_count;
+        if (spot.textContent !== text) spot.textContent = text;
+      }
     }
     const eager = document.querySelector("[data-live][data-eager]");
     if (boxes.length === 0 && eager) refresh(m.ticket_id, PROGRESS_GAP);
