@@ -290,9 +290,3 @@ async def test_closing_lets_the_torrents_live(rig: Rig, client: TorrentClient, w
     again = await rig.open()
     assert list(await again.snapshot()) == [info_hash]
     await until_state(again, info_hash, S.SEEDING)
-
-    def check(kind: type[Rig]) -> None:
-        if not isinstance(rig, kind):
-            pytest.skip(f"about {kind.name} only")
-
-    return check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from estate import eventually, house_over, settings_for, settled, wish
+from small_disks import small_disk_at
 
 from earmark.core.states import Failed, TicketState
 from earmark.core.ticket import Ticket, TicketId
@@ -23,10 +23,8 @@ from earmark.pipeline.house import House
 from earmark.sandbox.world import World
 from earmark.store import alerts
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root"),
-]
+pytest_plugins = ("small_disks",)
+pytestmark = pytest.mark.slow
 
 S = TicketState
 
@@ -34,13 +32,8 @@ S = TicketState
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A memory disk of a quarter of a gigabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "none", str(place)], check=True)
-    try:
+    with small_disk_at(tmp_path / "disk", "256m") as place:
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def fill(disk: Path, leave: int) -> Path:

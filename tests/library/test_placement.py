@@ -30,6 +30,8 @@ from earmark.library.staging import temp_name
 from earmark.library.undo import sweep_orphans, undo
 from earmark.store import JournalOp, JournalState
 
+pytest_plugins = ("small_disks",)
+
 FOLDER = "Author/Saga/1 - Title"
 REBOUND = AUDIO[::-1] + b"more"
 

@@ -63,7 +63,7 @@ def either_ffmpeg(request: pytest.FixtureRequest, bench: Bench) -> Bench:
     wheel = _from_wheel()
     if request.param == "wheel":
         if wheel is None:
-            pytest.skip("the bundled ffmpeg is not installed")
+            pytest.fail("the ffmpeg of the package imageio-ffmpeg, a dependency, is not there")
         return bench.with_tool(find_ffmpeg(Path(wheel)))
     return bench
 

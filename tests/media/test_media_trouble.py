@@ -17,11 +17,14 @@ from types import SimpleNamespace
 
 import pytest
 from media_bench import Bench, FakeFfmpeg, Studio
+from small_disks import small_disk_at
 
 from earmark.core.binding import BindProgress, BookTags
 from earmark.core.reasons import EarmarkError, PermanentError, TransientError
 from earmark.media import FfmpegBinder, FfmpegTool, find_ffmpeg, plan_book
 from earmark.media.ffmpeg import failure
+
+pytest_plugins = ("small_disks",)
 
 Eventually = Callable[[Callable[[], bool], float], Awaitable[float]]
 
@@ -235,15 +238,9 @@ async def test_too_little_space_is_told_before_any_work_begins(
 
 @pytest.fixture
 def small_disk(bench: Bench) -> Iterator[Path]:
-    """The workspace on a file system of 8 MiB; needs the right to mount."""
-    bench.workspace.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(bench.workspace)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("mounting a small file system is not permitted here")
-    yield bench.workspace
-    subprocess.run(["umount", str(bench.workspace)], check=True)
+    """The workspace on a file system of 8 MiB."""
+    with small_disk_at(bench.workspace, "8m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("phase", ["encode", "verify"])
