@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.core.binding import BookTags, Chapter
-from earmark.library.sidecars import cover_name, facts, metadata_json, metadata_opf, plain_text
+from earmark.library.sidecars import facts, metadata_json, metadata_opf, plain_text
 
 MOON = BookTags(
     "The First Men in the Moon",
@@ -165,9 +165,3 @@ def test_both_sidecars_always_say_the_same(tags: BookTags, labels: list[str]) ->
 )
 def test_descriptions_lose_their_markup_and_nothing_else(text: str, plain: str) -> None:
     assert plain_text(text) == plain
-
-
-def test_a_cover_is_named_after_what_it_is() -> None:
-    assert cover_name(b"\xff\xd8\xff\xe0rest") == "cover.jpg"
-    assert cover_name(b"\x89PNG\r\n\x1a\nrest") == "cover.png"
-    assert cover_name(b"<html>") is None

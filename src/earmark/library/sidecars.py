@@ -18,7 +18,6 @@ METADATA_JSON = "metadata.json"
 METADATA_OPF = "metadata.opf"
 
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_COVERS = {b"\xff\xd8\xff": "cover.jpg", b"\x89PNG\r\n\x1a\n": "cover.png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +129,6 @@ def metadata_opf(book: Facts) -> bytes:
     ET.indent(package)
     document: str = ET.tostring(package, encoding="unicode")
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{document}\n".encode()
-
-
-def cover_name(picture: bytes) -> str | None:
-    """`cover.jpg` or `cover.png` by what the bytes are; None for anything else."""
-    return next((name for magic, name in _COVERS.items() if picture.startswith(magic)), None)
 
 
 def _chapter(idx: int, chapter: Chapter) -> JsonValue:

@@ -45,10 +45,6 @@ class FfmpegBinder:
         """Raises PermanentError `not_audio` for a file that is no audio."""
         return await probe(path, self.tool)
 
-    async def extract_cover(self, path: Path, out: Path) -> bool:
-        """Write the embedded picture of `path` to `out` as it is; False when there is none."""
-        return await asyncio.to_thread(covers.extract_cover, path, out)
-
     async def pick_cover(self, folder: Path | None, sources: Sequence[Path], workspace: Path) -> Path | None:
         """The best cover the download offers, as `workspace/cover.jpg`; None when it offers none."""
         return await covers.pick_cover(folder, sources, workspace, self.tool)
