@@ -7,12 +7,12 @@ idle time only: a goal in seconds is kept by nobody here, the torrent simply see
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-import transmission_rpc
+from transmission_rpc import Client
 from transmission_rpc.error import TransmissionAuthError, TransmissionError
 
 from earmark.clients.magnets import magnet_hash
@@ -34,24 +34,6 @@ KILO = 1000  # its k: thousands of bytes a second
 CORRUPT = "invalid or corrupt torrent"
 
 
-class _Row(Protocol):
-    fields: Mapping[str, object]
-
-
-class _Rpc(Protocol):
-    """What we use of transmission_rpc.Client."""
-
-    def get_session(self) -> _Row: ...
-    def get_torrents(self, ids: Sequence[str] | None, arguments: Sequence[str]) -> list[_Row]: ...
-    def add_torrent(self, torrent: bytes | str, *, download_dir: str, labels: Sequence[str] | None) -> _Row: ...
-    def change_torrent(self, ids: Sequence[str], **changes: object) -> None: ...
-    def start_torrent(self, ids: Sequence[str]) -> None: ...
-    def stop_torrent(self, ids: Sequence[str]) -> None: ...
-    def verify_torrent(self, ids: Sequence[str]) -> None: ...
-    def reannounce_torrent(self, ids: Sequence[str]) -> None: ...
-    def remove_torrent(self, ids: Sequence[str], delete_data: bool) -> None: ...
-
-
 class TransmissionClient:
     """`url` is the address of the RPC interface; `label` marks our torrents where the version knows labels on add."""
 
@@ -63,7 +45,7 @@ class TransmissionClient:
         self._label = label
         self._worker = Worker("earmark-transmission")
         self._removed = Removed()
-        self._connection: _Rpc | None = None
+        self._connection: Client | None = None
 
     async def about(self) -> ClientIdentity:
         def ask() -> ClientIdentity:
@@ -163,10 +145,10 @@ class TransmissionClient:
         rows = self._rpc().get_torrents([info_hash], FIELDS)
         return status_of(rows[0].fields) if rows else self._removed.get(info_hash)
 
-    def _rpc(self) -> _Rpc:
+    def _rpc(self) -> Client:
         if self._connection is None:
             parts = urlsplit(self._url)
-            connection: _Rpc = transmission_rpc.Client(
+            self._connection = Client(
                 protocol="https" if parts.scheme == "https" else "http",
                 host=parts.hostname or "127.0.0.1",
                 port=parts.port or (443 if parts.scheme == "https" else 80),
@@ -176,7 +158,6 @@ class TransmissionClient:
                 timeout=TIMEOUT,
                 logger=_silent(),
             )
-            self._connection = connection
         return self._connection
 
     async def _do(self, work: Callable[[], T]) -> T:
