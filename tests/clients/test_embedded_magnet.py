@@ -155,3 +155,11 @@ def test_the_switches_and_the_bootstrap_nodes_reach_libtorrent(tmp_path) -> None
     assert on["dht_bootstrap_nodes"] == ",".join(nodes)
     off = session_settings(EmbeddedConfig(tmp_path))
     assert (off["enable_dht"], off["enable_upnp"], off["enable_natpmp"]) == (False, False, False)
+
+
+async def test_removing_a_magnet_that_never_learned_what_it_is_complains_of_nothing(world, caplog) -> None:
+    client = await world.client()
+    info_hash = await client.add_magnet(magnet(world, "c" * 40), world.downloads)
+    await client.remove(info_hash, delete_files=True)
+    assert await client.snapshot() == {}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []

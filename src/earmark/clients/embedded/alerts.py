@@ -27,7 +27,8 @@ def take_in(engine: Engine, alert: lt.alert) -> None:
         engine.deleted.add(InfoHash(str(alert.info_hashes.v1)))
         return
     if isinstance(alert, lt.torrent_delete_failed_alert):
-        log.warning("not all files of a removed torrent could be deleted: %s", alert.error.message())
+        if alert.error.value():  # a magnet without metadata has no files, and libtorrent calls that a failure too
+            log.warning("not all files of a removed torrent could be deleted: %s", alert.error.message())
         engine.deleted.add(InfoHash(str(alert.info_hashes.v1)))
         return
     if isinstance(alert, lt.save_resume_data_alert | lt.save_resume_data_failed_alert):
