@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,17 @@ from earmark.sandbox.seeder import make_torrent
 
 S = TorrentState
 SLOW = 400_000  # bytes a second: slow enough to look at a running download
+
+
+async def looked_at_twice(client: EmbeddedClient, until) -> None:
+    """Two regular looks at all torrents have begun, so that one of them is over."""
+    seen = {client._engine._surveyed_at}
+
+    async def twice() -> bool:
+        seen.add(client._engine._surveyed_at)
+        return len(seen) > 2
+
+    await until(twice)
 
 
 async def test_a_torrent_is_queued_until_somebody_answers(world) -> None:
@@ -107,13 +120,13 @@ async def test_a_private_torrent_seeds_to_the_floor_whatever_the_goal(world, unt
     assert status.seeding_secs >= 3
 
 
-async def test_a_finished_torrent_that_is_resumed_seeds_on(world, until_state) -> None:
+async def test_a_finished_torrent_that_is_resumed_seeds_on(world, until_state, until) -> None:
     client = await world.client(private_seed_floor_secs=0)
     torrent = await world.seed(world.write_book())
     info_hash = await client.add(torrent, world.downloads, goal=SeedGoal(seconds=0))
     await until_state(client, info_hash, S.FINISHED)
     await client.resume(info_hash)
-    await asyncio.sleep(1.5)  # longer than the goals are looked at
+    await looked_at_twice(client, until)
     assert (await client.status(info_hash)).state is S.SEEDING
 
 
@@ -162,20 +175,25 @@ async def test_a_paused_torrent_is_checked_and_stays_paused(world, until_state, 
 
     await until(checked)
     status = await until_state(client, info_hash, S.PAUSED)
-    await asyncio.sleep(0.5)
+    await looked_at_twice(client, until)
     status = await client.status(info_hash)
     assert status.state is S.PAUSED
     assert 0 < status.progress < 1
 
 
 async def test_files_that_vanished_between_two_starts_are_an_error_and_not_a_second_download(
-    world, until_state
+    world, until_state, until
 ) -> None:
     book = world.write_book()
     client = await world.client()
     info_hash = await client.add(await world.seed(book), world.downloads)
     assert await client.wait_for_completion(info_hash, timeout=30)
-    await asyncio.sleep(1.2)  # completion is written down with the next look at all torrents
+    intent = world.folder / "state" / f"{info_hash}.json"
+
+    async def written_down() -> bool:
+        return json.loads(intent.read_text())["completed"] is True
+
+    await until(written_down)
     await client.close()
     lost = world.downloads / book.name / "01.mp3"
     away = lost.rename(world.folder / "away.mp3")
@@ -262,8 +280,13 @@ async def test_one_torrent_can_be_capped_and_the_cap_survives_a_restart(world, u
 
     await until(moving)
     before = (await client.status(info_hash)).progress
-    await asyncio.sleep(2)
-    assert ((await client.status(info_hash)).progress - before) * 8_000_000 / 2 < 500_000
+    began = time.monotonic()
+
+    async def moved_on() -> bool:
+        return (await client.status(info_hash)).progress > before + 0.1
+
+    await until(moved_on)
+    assert 0.1 * 8_000_000 / (time.monotonic() - began) < 500_000
     await client.limit(info_hash)
     assert await client.wait_for_completion(info_hash, timeout=10)
 
