@@ -232,7 +232,10 @@ class ProcessingSettings(Section):
 
 
 class LibrarySettings(Section):
-    audiobooks: Path = Field(Path("/mnt/storage/audiobooks"), description="Library folder for audiobooks.")
+    audiobooks: Path = Field(
+        Path("/mnt/storage/audiobooks"),
+        description="Library folder for audiobooks. Made at the start when the folder above it is there.",
+    )
     ebooks: Path | None = Field(
         None, description="Library folder for e-books, a kind to come; nothing is placed there yet."
     )
