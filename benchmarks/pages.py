@@ -19,7 +19,6 @@ import httpx2
 import uvicorn
 from rich.console import Console
 from rich.table import Table
-from store import file
 
 from earmark.api.auth import Sessions
 from earmark.cli.logs import set_up_logs
@@ -31,6 +30,7 @@ from earmark.pipeline.tokens import Tokens
 from earmark.ports import AudioBinder
 from earmark.settings import LoggingSettings, ServerSettings, Settings
 from earmark.store import Database, Vault
+from store import file
 
 PAGES = {
     "GET /api/v1/tickets": "/api/v1/tickets",

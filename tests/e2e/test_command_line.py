@@ -39,7 +39,9 @@ async def earmark(service: Service, *words: str, **environment: str) -> subproce
 
 
 async def test_a_wish_is_filed_followed_listed_and_explained(service: Service) -> None:
-    added = await earmark(service, "add", "The Time Machine", "-a", "H. G. Wells", "-n", "Ada Fenwick", "--watch", "--json")
+    added = await earmark(
+        service, "add", "The Time Machine", "-a", "H. G. Wells", "-n", "Ada Fenwick", "--watch", "--json"
+    )
     assert added.returncode == 0, added.stderr
     ticket = json.loads(added.stdout)
     assert ticket["state"] == "COMPLETED"

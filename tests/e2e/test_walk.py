@@ -42,7 +42,16 @@ async def test_a_wish_ends_as_a_book_on_the_shelf_while_the_torrent_seeds_on(wor
         assert stats.final_size_bytes == sum(p.stat().st_size for p in shelf.iterdir())
         assert stats.download_duration_secs > 0 and stats.conversion_duration_secs > 0
         states = [e.payload["new_state"] for e in view.events if e.type == "state_change"]
-        assert states == "PENDING SEARCHING MATCHING AUTO_APPROVED DOWNLOADING CONVERTING PLACING COMPLETED".split()
+        assert states == [
+            "PENDING",
+            "SEARCHING",
+            "MATCHING",
+            "AUTO_APPROVED",
+            "DOWNLOADING",
+            "CONVERTING",
+            "PLACING",
+            "COMPLETED",
+        ]
 
         async def seeds() -> bool:
             held = await house.client.snapshot()

@@ -4,6 +4,7 @@ history tells the truth, and what was refused changed nothing."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -143,7 +144,7 @@ class Commands(RuleBasedStateMachine):
             view = self.run(desk.view(self.house, id))
             moves = [e.payload for e in view.events if e.type == "state_change"]
             assert moves[0]["old_state"] is None and moves[0]["new_state"] == "PENDING"
-            for earlier, later in zip(moves, moves[1:], strict=False):
+            for earlier, later in itertools.pairwise(moves):
                 assert later["old_state"] == earlier["new_state"]
                 assert TicketState(str(later["new_state"])) in TRANSITIONS[TicketState(str(later["old_state"]))]
             assert moves[-1]["new_state"] == view.ticket.state == self.states[id]

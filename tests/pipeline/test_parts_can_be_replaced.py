@@ -21,8 +21,8 @@ from earmark.core.reasons import Reason
 from earmark.core.release import Account, Release
 from earmark.core.states import ApprovalCode, ApprovalReason, Completed, TicketState
 from earmark.core.ticket import TicketId
-from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState, TorrentStatus
 from earmark.core.torrentfile import read_torrent
+from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState, TorrentStatus
 from earmark.core.wish import BookWish, Kind, TicketRequest, Wish
 from earmark.indexers.errors import SiteUnavailable
 from earmark.pipeline import desk

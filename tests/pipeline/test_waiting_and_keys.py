@@ -194,7 +194,7 @@ def test_a_new_key_counts_from_the_next_request_on(tmp_path: Path) -> None:
 
 
 def test_signed_tokens_carry_their_role_until_they_expire(tmp_path: Path) -> None:
-    secret = "0123456789abcdef0123456789abcdef"  # noqa: S105
+    secret = "0123456789abcdef0123456789abcdef"
     tokens = Tokens(ServerSettings(jwt_secret=secret, user_token="u"), tmp_path)  # type: ignore[arg-type]
     later, past = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(hours=1)
     assert tokens.role_of(jwt.encode({"exp": later, "role": "admin"}, secret)) == "admin"

@@ -55,8 +55,8 @@ async def bare_house(home: Path, **sections: dict[str, Any]) -> House:
         vault=Vault(db, data / "vault.key"),
         tokens=Tokens(settings.server, data),
         indexers={},
-        client=cast(Any, QuietClient()),
-        binder=cast(Any, None),
+        client=cast("Any", QuietClient()),
+        binder=cast("Any", None),
         matcher=SoberMatcher(settings.matcher.auto_approve_threshold),
     )
 
