@@ -147,7 +147,7 @@ async def test_a_torrent_is_found_by_hash_ticket_release_and_client(db: Database
     async with db.write() as tx:
         await torrents.record(tx, kept)
         assert await torrents.get(tx, HASH) == kept
-        assert await torrents.of_ticket(tx, ticket.id) == [kept]
+        assert await torrents.of_hashes(tx, [kept.info_hash, "00" * 20]) == {kept.info_hash: kept}
         assert await torrents.by_guid(tx, kept.guid or "") == kept
         assert await torrents.live(tx, "embedded") == [kept]
         assert await torrents.live(tx, "qbittorrent") == []
@@ -168,7 +168,8 @@ async def test_a_torrent_added_again_keeps_its_counters(db: Database, ticket: Ti
         back = await torrents.get(tx, HASH)
     assert back is not None
     assert (back.ticket_id, back.save_path, back.removed_at) == (ticket.id, "/elsewhere", None)
-    assert (back.seeding_secs, back.uploaded, back.added_at, back.ratio) == (60, 1_500_000_000, noon, 0.5)
+    assert (back.seeding_secs, back.uploaded, back.ratio) == (60, 1_500_000_000, 0.5)
+    assert (back.added_at, back.completed_at) == (noon + timedelta(days=1), None), "it had left the client"
     assert back.error == a_reason
 
 
@@ -235,15 +236,6 @@ async def test_what_is_done_stays_done_when_it_is_planned_again(db: Database, ti
     assert waiting == [(ticket.id, e) for e in again[1:]]
 
 
-async def test_a_placed_file_knows_its_ticket_until_it_is_undone(db: Database, ticket: Ticket, noon: datetime):
-    async with db.write() as tx:
-        (entry,) = await journal.plan(tx, ticket.id, [a_placing("/books/a", noon)])
-        await journal.mark(tx, [entry.id], JournalState.VERIFIED, noon)
-        assert await journal.owner_of(tx, "/books/a") == ticket.id
-        await journal.mark(tx, [entry.id], JournalState.UNDONE, noon)
-        assert await journal.owner_of(tx, "/books/a") is None
-
-
 async def test_a_stage_that_a_crash_interrupted_is_one_row(
     db: Database, ticket: Ticket, noon: datetime, a_reason: Reason
 ):
@@ -302,3 +294,27 @@ async def test_events_seen_so_far_are_never_overtaken_by_parallel_writers(db: Da
     await asyncio.wait_for(asyncio.gather(follow(), *(write() for _ in range(writers))), 60)
     async with db.read() as tx:
         assert seen == [e.seq for e in await events.since(tx, 0, limit=1000)]
+
+
+async def test_what_is_known_of_a_torrent_is_never_replaced_by_less(db: Database, ticket: Ticket, noon: datetime):
+    entries = (TorrentEntry("Book/1.mp3", 9),)
+    full = TorrentRecord(
+        InfoHash("ab" * 20), "embedded", ticket.id, "Book", "/d", 9, True, noon, "mam", "https://t/1", entries
+    )
+    magnet = TorrentRecord(
+        full.info_hash,
+        "embedded",
+        ticket.id,
+        full.info_hash,
+        "/d",
+        0,
+        False,
+        noon,
+        "by hand",
+        f"magnet:{full.info_hash}",
+    )
+    async with db.write() as tx:
+        await torrents.record(tx, full)
+        await torrents.record(tx, magnet)
+        assert await torrents.get(tx, full.info_hash) == full
+        assert await torrents.by_guid(tx, "https://t/1") == full

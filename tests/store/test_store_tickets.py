@@ -33,7 +33,7 @@ from earmark.core.states import (
     TicketState,
 )
 from earmark.core.ticket import Ticket, TicketId, Waiting
-from earmark.core.wish import AlbumWish, Constraints, ImageWish, Kind, TicketRequest, TrackWish
+from earmark.core.wish import AlbumWish, BookWish, Constraints, ImageWish, Kind, TicketRequest, TrackWish
 from earmark.store import Database, StaleRun, TicketExists, UnknownTicket, events, tickets
 
 S = TicketState
@@ -69,7 +69,7 @@ async def test_a_ticket_comes_back_as_it_was_filed(db: Database, make_ticket: Ca
     )
     request = TicketRequest(Kind.MUSIC, album, 5, Constraints("flac", embed_cover=False), {"x": "ü\x00"}, "mcp")
     wait = Waiting(Reason("r", "m", "a", {"k": [1]}), noon, noon + timedelta(hours=1))
-    filed = make_ticket(request=request, run=3, attempt=2, wake_at=noon, waiting=wait, cancel_requested=True)
+    filed = make_ticket(request=request, run=3, attempt=2, wake_at=noon, waiting=wait, torrent_hash="ab" * 20)
     async with db.write() as tx:
         await tickets.create(tx, filed, "test")
     async with db.read() as tx:
@@ -131,7 +131,8 @@ async def test_every_move_out_of_a_state_is_made_or_refused_as_the_table_says(
                 async with db.write() as tx:
                     await tickets.move(tx, here.id, payload, at=noon, actor="test")
             async with db.read() as tx:
-                assert await tickets.get(tx, here.id) == here
+                kept = await tickets.get(tx, here.id)
+                assert kept is not None and replace(kept, torrent_hash=here.torrent_hash) == here
                 assert [
                     e.payload["new_state"] for e in await events.of_ticket(tx, here.id) if e.type == "state_change"
                 ] == [old]
@@ -189,8 +190,6 @@ async def test_a_ticket_nobody_knows_cannot_move(db: Database, noon: datetime):
             await tickets.wait(tx, nobody, None, wake_at=None, at=noon)
         with pytest.raises(UnknownTicket):
             await tickets.begin_run(tx, nobody, 0, noon)
-        with pytest.raises(UnknownTicket):
-            await tickets.request_cancel(tx, nobody, noon)
 
 
 async def test_progress_changes_the_facts_but_not_the_history(
@@ -205,10 +204,6 @@ async def test_progress_changes_the_facts_but_not_the_history(
         assert (await tickets.get(tx, TicketId("t1"))).payload == half  # type: ignore[union-attr]
         with pytest.raises(IllegalTransition):
             await tickets.update_payload(tx, TicketId("t2"), half, noon)
-        most = Downloading("ab" * 20, noon, 90.0, 1000, 1)
-        await tickets.update_payloads(tx, {TicketId("t1"): most, TicketId("t2"): most, TicketId("nobody"): most}, noon)
-        await tickets.update_payloads(tx, {}, noon)
-        assert (await tickets.get(tx, TicketId("t1"))).payload == most  # type: ignore[union-attr]
         assert (await tickets.get(tx, TicketId("t2"))).state is S.PENDING  # type: ignore[union-attr]
         assert await events.last_seq(tx) == 2
 
@@ -253,18 +248,55 @@ async def test_one_run_takes_a_ticket_up(
         assert (taken.run, taken.wake_at, taken.waiting) == (1, None, None)
 
 
-async def test_a_cancel_request_lasts_until_the_ticket_has_ended_and_is_retried(
+async def test_the_torrent_a_ticket_counts_on_is_kept_to_its_end_and_forgotten_with_a_new_search(
     db: Database, ticket: Ticket, noon: datetime
 ):
+    first = "ab" * 20
     async with db.write() as tx:
-        await tickets.request_cancel(tx, ticket.id, noon)
-        moved = await tickets.move(tx, ticket.id, Searching(noon), at=noon, actor="engine")
-        assert moved.ticket.cancel_requested
-        failed = await tickets.move(tx, ticket.id, payload_of(S.FAILED, noon), at=noon, actor="engine")
-        assert failed.ticket.cancel_requested
-        retried = await tickets.move(tx, ticket.id, Pending(noon), at=noon, actor="ann")
-        assert not retried.ticket.cancel_requested
-        assert await tickets.get(tx, ticket.id) == retried.ticket
+        for payload in (Downloading(first, noon), payload_of(S.FAILED, noon)):
+            moved = await tickets.move(tx, ticket.id, payload, at=noon, actor="engine")
+            assert moved.ticket.torrent_hash == first
+            assert await tickets.get(tx, ticket.id) == moved.ticket
+        again = await tickets.move(tx, ticket.id, Pending(noon), at=noon, actor="ann")
+        assert again.ticket.torrent_hash is None
+
+
+async def test_two_tickets_for_one_torrent_take_one_slot_until_the_last_byte(
+    db: Database, make_ticket: Callable[..., Ticket], noon: datetime
+):
+    one, other = Downloading("ab" * 20, noon), Downloading("cd" * 20, noon)
+    async with db.write() as tx:
+        for payload in (one, one, other):
+            await tickets.create(tx, make_ticket(payload=payload), "test")
+        assert await tickets.slots_taken(tx) == 2
+        assert await tickets.counting_on(tx, "ab" * 20) == ["t1", "t2"]
+        await tickets.update_payload(tx, TicketId("t3"), replace(other, finished_at=noon), noon)
+        assert await tickets.slots_taken(tx) == 1
+
+
+async def test_the_most_urgent_of_those_that_wait_for_something_are_found_and_woken(
+    db: Database, make_ticket: Callable[..., Ticket], noon: datetime
+):
+    reason = Reason("download_slots", "All slots are taken.", "Wait.")
+    async with db.write() as tx:
+        for number, priority in ((1, 0), (2, 5), (3, 1)):
+            made = make_ticket(wake_at=None, request=TicketRequest(Kind.AUDIOBOOK, BookWish("A"), priority=priority))
+            await tickets.create(tx, made, "test")
+            await tickets.wait(tx, made.id, Waiting(reason, noon), wake_at=None, at=noon)
+            assert made.id == f"t{number}"
+        assert await tickets.waiting_for(tx, "download_slots", 2) == ["t2", "t3"]
+        await tickets.wake(tx, [TicketId("t2")], noon)
+        assert await tickets.waiting_for(tx, "download_slots", 5) == ["t3", "t1"]
+        assert [t.id for t in await tickets.due(tx, noon)] == ["t2"]
+
+
+async def test_a_ticket_that_moved_on_is_not_taken_up_for_what_it_was(db: Database, ticket: Ticket, noon: datetime):
+    async with db.write() as tx:
+        await tickets.move(tx, ticket.id, Cancelled(noon, "ann"), at=noon, actor="ann", wake_at=noon)
+        with pytest.raises(StaleRun):
+            await tickets.begin_run(tx, ticket.id, ticket.run, noon, S.PENDING)
+        left = await tickets.get(tx, ticket.id)
+        assert left is not None and left.wake_at == noon
 
 
 async def test_lists_can_be_filtered_and_paged(db: Database, make_ticket: Callable[..., Ticket], noon: datetime):

@@ -37,7 +37,7 @@ class Ticket:
     attempt: int = 0
     wake_at: datetime | None = None
     waiting: Waiting | None = None
-    cancel_requested: bool = False
+    torrent_hash: str | None = None  # the torrent it counts on, kept to the end; None again with a new search
 
     @property
     def state(self) -> TicketState:

@@ -28,7 +28,7 @@ from earmark.core.wish import TicketRequest
 from earmark.pipeline.grab import take_magnet
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
-from earmark.pipeline.torrentbox import Box
+from earmark.pipeline.torrentbox import Box, magnet_hash
 from earmark.pipeline.views import (
     Health,
     HealthCheck,
@@ -46,7 +46,7 @@ from earmark.pipeline.views import (
     view,
 )
 from earmark.ports import IndexerHealth
-from earmark.store import Tx, alerts, candidates, events, tickets, torrents
+from earmark.store import Tx, alerts, candidates, events, tickets
 from earmark.store.codec import dump
 
 __all__ = [
@@ -173,7 +173,7 @@ async def retry(house: House, ticket_id: TicketId, actor: str) -> Ticket:
         if not ticket.payload.retryable:
             raise PermanentError(replace(ticket.payload.error, code="not_retryable"))
         return await _move(
-            tx, house, ticket, await _last_safe(tx, house, ticket.payload, ticket_id, actor), actor, wake=True
+            tx, house, ticket, await _last_safe(tx, house, ticket.payload, ticket, actor), actor, wake=True
         )
 
 
@@ -181,18 +181,17 @@ async def _recheck_what_is_held(house: House, ticket_id: TicketId) -> None:
     """What failed after its download is checked by the client again, so that nothing is delivered on trust."""
     async with house.db.read() as tx:
         ticket = await tickets.require(tx, ticket_id)
-        held = await torrents.of_ticket(tx, ticket_id)
-    if isinstance(ticket.payload, Failed) and ticket.payload.failed_at_state in PAST_GRAB and held:
-        await house.client.recheck(held[-1].info_hash)
+    failed, info_hash = ticket.payload, ticket.torrent_hash
+    if isinstance(failed, Failed) and failed.retryable and failed.failed_at_state in PAST_GRAB and info_hash:
+        await house.client.recheck(InfoHash(info_hash))
 
 
-async def _last_safe(tx: Tx, house: House, failed: Failed, ticket_id: TicketId, actor: str) -> StatePayload:
+async def _last_safe(tx: Tx, house: House, failed: Failed, ticket: Ticket, actor: str) -> StatePayload:
     now = house.now()
-    held = await torrents.of_ticket(tx, ticket_id)
-    if failed.failed_at_state in PAST_GRAB and held:
-        return Downloading(torrent_hash=held[-1].info_hash, started_at=now)
+    if failed.failed_at_state in PAST_GRAB and ticket.torrent_hash:
+        return Downloading(torrent_hash=ticket.torrent_hash, started_at=now)
     if failed.failed_at_state in {S.AUTO_APPROVED, S.APPROVED}:
-        chosen = await _last_chosen(tx, ticket_id)
+        chosen = await _last_chosen(tx, ticket.id)
         if chosen is not None:
             return Approved(chosen, actor, now)
     return Pending(now)
@@ -230,11 +229,12 @@ async def force_search(house: House, ticket_id: TicketId, query: str, actor: str
 
 async def force_magnet(house: House, ticket_id: TicketId, magnet_uri: str, actor: str) -> Ticket:
     """Take this magnet, whatever the search said."""
-    info_hash: InfoHash = Box(house.torrent_dir).keep_magnet(magnet_uri)
+    info_hash = magnet_hash(magnet_uri)
     async with house.write() as tx:
         ticket = await tickets.require(tx, ticket_id)
         if ticket.state not in SEARCHABLE:
             raise IllegalTransition.between(ticket.state, S.DOWNLOADING)
+        Box(house.torrent_dir).keep_magnet(magnet_uri)
         taken = await take_magnet(house, tx, ticket, info_hash, actor)
     await house.stop_act(ticket_id, ticket.run)
     return taken

@@ -12,7 +12,6 @@ from typing import Literal, Protocol, TypeAlias
 from earmark.core.states import SEARCHABLE, Downloading, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.pipeline.bus import Message
-from earmark.pipeline.grab import running_downloads
 from earmark.pipeline.house import House, log
 from earmark.store import Event, StaleRun, events, tickets
 
@@ -72,9 +71,9 @@ async def start_due(house: House, runner: Runner) -> int:
             continue
         try:
             async with house.write() as tx:
-                run = await tickets.begin_run(tx, ticket.id, ticket.run, house.now())
+                run = await tickets.begin_run(tx, ticket.id, ticket.run, house.now(), ticket.state)
         except StaleRun:
-            continue  # another worker was faster
+            continue  # it has moved on meanwhile (a cancellation, say) and is due again for what it is now
         # A crash right here leaves a run without an engine's record: `wake_the_stranded` finds it at the next start.
         await _start(house, runner, act, ticket, run)
     return len(due)
@@ -104,15 +103,11 @@ def act_for(ticket: Ticket) -> Act | None:
 async def open_slots(house: House) -> None:
     """Wake as many tickets that wait for a download slot as there are free ones, highest priority first."""
     async with house.db.read() as tx:
-        approved = await tickets.in_states(tx, {S.AUTO_APPROVED, S.APPROVED})
-        waiting = [t for t in approved if t.wake_at is None and t.waiting and t.waiting.reason.code == "download_slots"]
-        if not waiting:
-            return
-        free = house.settings.processing.max_parallel_downloads - await running_downloads(tx)
-    waiting.sort(key=lambda t: (-t.request.priority, t.created_at))
-    for ticket in waiting[: max(free, 0)]:
+        free = house.settings.processing.max_parallel_downloads - await tickets.slots_taken(tx)
+        woken = await tickets.waiting_for(tx, "download_slots", free) if free > 0 else []
+    if woken:
         async with house.write() as tx:
-            await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+            await tickets.wake(tx, woken, house.now())
 
 
 async def wake_the_stranded(house: House, runner: Runner) -> None:
@@ -134,8 +129,7 @@ async def wake_the_dropped(house: House, runner: Runner) -> None:
     and is left alone."""
     quiet = house.now() - timedelta(seconds=STRANDED_SECS)
     async with house.db.read() as tx:
-        standing = [t for t in await tickets.in_states(tx, WORKING) if t.wake_at is None and t.waiting is None]
-    standing = [t for t in standing if t.updated_at < quiet]
+        standing = await tickets.idle(tx, WORKING, untouched_since=quiet)
     moving = [t for t in standing if not (isinstance(t.payload, Downloading) and t.payload.finished_at is None)]
     dropped = [t for t in moving if not await runner.is_live(t.id, t.run)]
     async with house.db.read() as tx:  # a run that has just ended may have moved its ticket on meanwhile
@@ -144,9 +138,9 @@ async def wake_the_dropped(house: House, runner: Runner) -> None:
 
 
 async def _wake(house: House, some: Sequence[Ticket]) -> None:
-    for ticket in some:
+    if some:
         async with house.write() as tx:
-            await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
+            await tickets.wake(tx, [ticket.id for ticket in some], house.now())
 
 
 async def cry_events(house: House, stop: asyncio.Event) -> None:

@@ -29,7 +29,16 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
     async with house.db.read() as tx:
         ticket = await tickets.require(tx, ticket_id)
         chosen = await _chosen(tx, ticket)
-        running = await running_downloads(tx)
+        running = await tickets.slots_taken(tx)
+    if chosen is None and isinstance(ticket.payload, AutoApproved | Approved):
+        raise PermanentError(
+            Reason(
+                "candidate_gone",
+                "The release that was chosen is no longer among the candidates.",
+                "Search again from the ticket's page.",
+                {"candidate_idx": ticket.payload.selected_idx},
+            )
+        )
     if chosen is None:
         return GO if ticket.state is S.DOWNLOADING else STOP
     waiting = _may_we(house, chosen.release, running)
@@ -38,7 +47,7 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
         return STOP
     info_hash = await _fetch(house, ticket, chosen.release)
     async with house.write() as tx:
-        waiting = _may_we(house, chosen.release, await running_downloads(tx))
+        waiting = _may_we(house, chosen.release, await tickets.slots_taken(tx))
         if waiting is None:
             await torrents.record(tx, _record(house, ticket, chosen.release, info_hash))
             started = Downloading(torrent_hash=info_hash, started_at=house.now())
@@ -76,12 +85,6 @@ async def give_to_client(house: House, info_hash: InfoHash) -> None:
             )
         )
     house.handed_over.set()
-
-
-async def running_downloads(tx: Tx) -> int:
-    """Downloads that still lack bytes: each holds one of the slots."""
-    downloading = await tickets.in_states(tx, {S.DOWNLOADING})
-    return sum(isinstance(t.payload, Downloading) and t.payload.finished_at is None for t in downloading)
 
 
 async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:

@@ -11,7 +11,7 @@ from earmark.core.decision import ScoredCandidate
 from earmark.core.release import Account
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
-from earmark.core.torrents import TorrentEntry
+from earmark.core.torrents import InfoHash, TorrentEntry
 from earmark.core.wish import Kind
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
@@ -108,14 +108,14 @@ async def view(house: House, ticket_id: TicketId) -> TicketView:
     async with house.db.read() as tx:
         ticket = await tickets.require(tx, ticket_id)
         made = await decisions.of_ticket(tx, ticket_id)
-        held = await torrents.of_ticket(tx, ticket_id)
+        held = await torrents.get(tx, InfoHash(ticket.torrent_hash)) if ticket.torrent_hash else None
         return TicketView(
             ticket=ticket,
             events=await events.of_ticket(tx, ticket_id),
             candidates=await candidates.of_ticket(tx, ticket_id),
             decision=made[-1] if made else None,
-            torrent=held[-1] if held else None,
-            entries=held[-1].entries if held else (),
+            torrent=held,
+            entries=held.entries if held else (),
             tasks=await tasks.of_ticket(tx, ticket_id),
             journal=await journal.of_ticket(tx, ticket_id),
             progress=house.progress.get(ticket_id),
@@ -139,8 +139,8 @@ async def jobs(house: House, *, limit: int, offset: int) -> Page[tuple[Ticket, T
     """Tickets with their newest torrent and what is in hand: two queries, however many."""
     async with house.db.read() as tx:
         page = await tickets.page(tx, limit=limit, offset=offset)
-        held = await torrents.of_tickets(tx, [t.id for t in page.items])
-    return Page(tuple((t, held.get(t.id), house.progress.get(t.id)) for t in page.items), page.total)
+        held = await torrents.of_hashes(tx, [t.torrent_hash for t in page.items if t.torrent_hash])
+    return Page(tuple((t, held.get(t.torrent_hash or ""), house.progress.get(t.id)) for t in page.items), page.total)
 
 
 async def events_since(house: House, seq: int, limit: int = 500) -> list[Event]:
@@ -200,7 +200,7 @@ async def health(house: House, raised: list[Alert] | None = None) -> Health:
         async with house.db.read() as tx:
             raised = await alerts.active(tx)
     checks = (HealthCheck("database", "ok", f"{house.db.dialect} answers"), *_indexer_checks(house, raised))
-    checks += (_client_check(house, raised), _disk_check(house), *(_privacy_check(house)))
+    checks += (_client_check(house, raised), _disk_check(house), *_privacy_check(house), *_seeding_check(raised))
     worst: Literal["ok", "warning", "error"] = "ok"
     for check in checks:
         if check.status == "error" or (check.status == "warning" and worst == "ok"):
@@ -249,6 +249,18 @@ def _privacy_check(house: House) -> tuple[HealthCheck, ...]:
             f"Switch {on} off in {told.name} if you only use private trackers.",
         ),
     )
+
+
+def _seeding_check(raised: list[Alert]) -> tuple[HealthCheck, ...]:
+    """Torrents that owe their tracker seeding and cannot."""
+    stopped = [alert for alert in raised if alert.key.startswith("torrent:")]
+    if not stopped:
+        return ()
+    first = stopped[0].reason
+    message = (
+        first.message if len(stopped) == 1 else f"{len(stopped)} torrents owe seeding and do not seed. {first.message}"
+    )
+    return (HealthCheck("seeding", "error", message, first.action),)
 
 
 def _from_alert(name: str, key: str, fine: str, raised: list[Alert]) -> HealthCheck:

@@ -107,15 +107,6 @@ async def in_state(tx: Tx, state: JournalState) -> list[tuple[TicketId, JournalE
     return [(TicketId(row.ticket_id), _entry(row)) for row in rows]
 
 
-async def owner_of(tx: Tx, target: str) -> TicketId | None:
-    """The ticket that placed, or last planned, the file at `target` and did not undo it."""
-    statement = (
-        select(c.ticket_id).where(c.target == target, c.state != JournalState.UNDONE).order_by(c.id.desc()).limit(1)
-    )
-    found = (await tx.execute(statement)).scalar_one_or_none()
-    return None if found is None else TicketId(found)
-
-
 def _entry(row: Row[*tuple[Any, ...]]) -> JournalEntry:
     return JournalEntry(
         op=JournalOp(row.op),

@@ -55,7 +55,9 @@ class TicketColumns(TypedColumns):
     attempt = Column(Integer, nullable=False)
     wake_at: Column[datetime | None] = Column(UtcTime)
     waiting: Column[Waiting | None] = Column(Value(Waiting))
-    cancel_requested = Column(Boolean, nullable=False)
+    waiting_code: Column[str | None] = Column(Text)  # of `waiting`, to find by
+    torrent_hash: Column[str | None] = Column(Text)
+    holds_slot = Column(Boolean, nullable=False)  # downloads, and the last byte has not arrived
     created_at: Column[datetime] = Column(UtcTime, nullable=False)
     updated_at: Column[datetime] = Column(UtcTime, nullable=False)
 
@@ -88,6 +90,17 @@ class EventColumns(TypedColumns):
 ticket_event = Table("ticket_event", metadata, EventColumns, sqlite_autoincrement=True)
 Index("ix_ticket_event_ticket", ticket_event.c.ticket_id, ticket_event.c.seq)
 Index("ix_ticket_event_at", ticket_event.c.at, ticket_event.c.type)
+
+
+Index(
+    "ix_ticket_waiting",
+    ticket.c.waiting_code,
+    ticket.c.priority.desc(),
+    ticket.c.created_at,
+    sqlite_where=ticket.c.waiting_code.is_not(None),
+    postgresql_where=ticket.c.waiting_code.is_not(None),
+)
+Index("ix_ticket_torrent", ticket.c.torrent_hash, ticket.c.holds_slot)
 
 
 class CandidateColumns(TypedColumns):

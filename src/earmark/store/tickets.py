@@ -6,20 +6,22 @@ disagree. When a ticket should move, and why, is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from earmark.core.reasons import EarmarkError, Reason
 from earmark.core.states import (
     TERMINAL,
     Completed,
+    Downloading,
     Failed,
     IllegalTransition,
     NeedsApproval,
+    Pending,
     StatePayload,
     TicketState,
     check_transition,
@@ -86,7 +88,9 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
         "attempt": new.attempt,
         "wake_at": new.wake_at,
         "waiting": new.waiting,
-        "cancel_requested": new.cancel_requested,
+        "waiting_code": _code(new.waiting),
+        "torrent_hash": new.torrent_hash or _torrent_of(new.payload, None),
+        "holds_slot": _holds_slot(new.payload),
         "created_at": new.created_at,
         "updated_at": new.updated_at,
     }
@@ -154,6 +158,13 @@ async def in_states(tx: Tx, states: Iterable[TicketState]) -> list[Ticket]:
     return [_ticket(row) for row in rows]
 
 
+async def idle(tx: Tx, states: Iterable[TicketState], *, untouched_since: datetime) -> list[Ticket]:
+    """Tickets in one of `states` that are not due, wait for nothing and were not touched since then."""
+    quiet = (c.wake_at.is_(None), c.waiting_code.is_(None), c.updated_at < untouched_since)
+    rows = await tx.execute(_rows().where(c.state.in_(list(states)), *quiet).order_by(c.created_at, c.id))
+    return [_ticket(row) for row in rows]
+
+
 async def move(
     tx: Tx,
     id: TicketId,
@@ -177,8 +188,7 @@ async def move(
         wake_at=wake_at,
         waiting=waiting,
         attempt=0 if reset_attempt else old.attempt,
-        # A retry starts over: the wish to cancel belonged to the life that ended.
-        cancel_requested=old.cancel_requested and old.state not in TERMINAL,
+        torrent_hash=_torrent_of(payload, old.torrent_hash),
     )
     await _change(
         tx,
@@ -188,8 +198,10 @@ async def move(
         updated_at=at,
         wake_at=wake_at,
         waiting=waiting,
+        waiting_code=_code(waiting),
         attempt=new.attempt,
-        cancel_requested=new.cancel_requested,
+        torrent_hash=new.torrent_hash,
+        holds_slot=_holds_slot(payload),
     )
     await _record_move(tx, id, old.state, payload, at=at, actor=actor, details=details or {})
     return Moved(old.state, new)
@@ -199,27 +211,12 @@ async def update_payload(tx: Tx, id: TicketId, payload: StatePayload, at: dateti
     """New facts about the state the ticket is in: no move, no event. Raises `IllegalTransition` when the ticket is in
     another state by now, `UnknownTicket` when there is none."""
     changed = await tx.execute(
-        update(ticket).where(c.id == id, c.state == payload.state).values(payload=dump_payload(payload), updated_at=at)
+        update(ticket)
+        .where(c.id == id, c.state == payload.state)
+        .values(payload=dump_payload(payload), holds_slot=_holds_slot(payload), updated_at=at)
     )
     if changed.rowcount == 0:
         raise IllegalTransition.between((await _locked(tx, id)).state, payload.state)
-
-
-async def update_payloads(tx: Tx, payloads: Mapping[TicketId, StatePayload], at: datetime) -> None:
-    """`update_payload` for many at once. Tickets that have left their state, or are unknown, are passed over: progress
-    that comes late is no news."""
-    if not payloads:
-        return
-    statement = (
-        update(ticket)
-        .where(c.id == bindparam("for_id"), c.state == bindparam("in_state"))
-        .values(payload=bindparam("new_payload"), updated_at=bindparam("new_updated_at"))
-    )
-    batch = [
-        {"for_id": id, "in_state": p.state, "new_payload": dump_payload(p), "new_updated_at": at}
-        for id, p in payloads.items()
-    ]
-    await tx.execute(statement, batch)
 
 
 async def wait(
@@ -235,11 +232,41 @@ async def wait(
     or when the wait is over (`waiting` None)."""
     old = await _locked(tx, id)
     await _change(
-        tx, id, waiting=waiting, wake_at=wake_at, updated_at=at, attempt=old.attempt if attempt is None else attempt
+        tx,
+        id,
+        waiting=waiting,
+        waiting_code=_code(waiting),
+        wake_at=wake_at,
+        updated_at=at,
+        attempt=old.attempt if attempt is None else attempt,
     )
     if _code(old.waiting) != _code(waiting):
         told = None if waiting is None else as_json(Waiting, waiting)
         await events.append(tx, id, "waiting", {"state": str(old.state), "waiting": told}, at)
+
+
+async def wake(tx: Tx, ids: Collection[TicketId], at: datetime) -> None:
+    """Have these tickets looked at now. What they wait for stands until somebody has."""
+    await tx.execute(update(ticket).where(c.id.in_(ids)).values(wake_at=at))
+
+
+async def slots_taken(tx: Tx) -> int:
+    """Torrents that are being downloaded: two tickets for one torrent take one slot."""
+    return (await tx.execute(select(func.count(c.torrent_hash.distinct())).where(c.holds_slot.is_(True)))).scalar_one()
+
+
+async def waiting_for(tx: Tx, code: str, limit: int) -> list[TicketId]:
+    """Tickets that wait for this without a time of their own: higher priority first, then the older."""
+    order = (c.priority.desc(), c.created_at, c.id)
+    found = select(c.id).where(c.waiting_code == code, c.wake_at.is_(None)).order_by(*order).limit(limit)
+    return [TicketId(id) for (id,) in await tx.execute(found)]
+
+
+async def counting_on(tx: Tx, info_hash: str) -> list[TicketId]:
+    """Unfinished tickets that count on this torrent."""
+    unfinished = [state for state in TicketState if state not in TERMINAL]
+    found = select(c.id).where(c.torrent_hash == info_hash, c.state.in_(unfinished)).order_by(c.created_at)
+    return [TicketId(id) for (id,) in await tx.execute(found)]
 
 
 async def due(tx: Tx, now: datetime, limit: int = 100) -> list[Ticket]:
@@ -250,12 +277,14 @@ async def due(tx: Tx, now: datetime, limit: int = 100) -> list[Ticket]:
     return [_ticket(row) for row in rows]
 
 
-async def begin_run(tx: Tx, id: TicketId, expected_run: int, at: datetime) -> int:
-    """Take a ticket up: the number of the new run. Raises `StaleRun` when somebody else did so first."""
+async def begin_run(tx: Tx, id: TicketId, expected_run: int, at: datetime, state: TicketState | None = None) -> int:
+    """Take a ticket up: the number of the new run. Raises `StaleRun` when somebody else did so first, or when the ticket
+    has left the `state` it was taken up for."""
+    still = [c.id == id, c.run == expected_run, *([c.state == state] if state is not None else [])]
     taken = await tx.execute(
         update(ticket)
-        .where(c.id == id, c.run == expected_run)
-        .values(run=expected_run + 1, wake_at=None, waiting=None, updated_at=at)
+        .where(*still)
+        .values(run=expected_run + 1, wake_at=None, waiting=None, waiting_code=None, updated_at=at)
     )
     if taken.rowcount == 0:
         now = (await _locked(tx, id)).run
@@ -270,16 +299,10 @@ async def begin_run(tx: Tx, id: TicketId, expected_run: int, at: datetime) -> in
     return expected_run + 1
 
 
-async def request_cancel(tx: Tx, id: TicketId, at: datetime) -> None:
-    """Note that somebody wants this ticket to stop. Raises `UnknownTicket`."""
-    await _locked(tx, id)
-    await _change(tx, id, cancel_requested=True, updated_at=at)
-
-
 def _rows() -> Any:
     return select(
         c.id, c.request, c.request_digest, c.created_at, c.updated_at, c.state, c.payload, c.run, c.attempt,
-        c.wake_at, c.waiting, c.cancel_requested,
+        c.wake_at, c.waiting, c.torrent_hash,
     )  # fmt: skip
 
 
@@ -295,7 +318,7 @@ def _ticket(row: Row[*tuple[Any, ...]]) -> Ticket:
         attempt=row.attempt,
         wake_at=row.wake_at,
         waiting=row.waiting,
-        cancel_requested=row.cancel_requested,
+        torrent_hash=row.torrent_hash,
     )
 
 
@@ -353,3 +376,14 @@ async def _record_move(
 
 def _code(waiting: Waiting | None) -> str | None:
     return None if waiting is None else waiting.reason.code
+
+
+def _torrent_of(payload: StatePayload, before: str | None) -> str | None:
+    """A new search lets go of the former torrent; every other state keeps it or names its own."""
+    if isinstance(payload, Pending):
+        return None
+    return getattr(payload, "torrent_hash", before)
+
+
+def _holds_slot(payload: StatePayload) -> bool:
+    return isinstance(payload, Downloading) and payload.finished_at is None

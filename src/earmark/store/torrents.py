@@ -6,7 +6,7 @@ Seeding seconds only ever grow, whatever a client reports: they are what a track
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -61,8 +61,22 @@ class Totals:
 
 
 async def record(tx: Tx, new: TorrentRecord) -> None:
-    """Keep a torrent. Known before: who it is for and where it lies is renewed, it counts as held again, and its
-    counters and times stay."""
+    """Keep a torrent. Known before: who it is for and where it lies is renewed and it counts as held again, but what is
+    known of its origin and content is never replaced by less (a magnet somebody gave knows neither). One that had
+    left its client starts its times anew; every counter stays."""
+    old = await get(tx, new.info_hash)
+    if old is not None:
+        poorer = not new.entries and bool(old.entries)
+        by_hand = (new.guid or "").startswith("magnet:") and bool(old.guid)
+        new = replace(
+            new,
+            indexer=old.indexer if by_hand else new.indexer,
+            guid=old.guid if by_hand else new.guid,
+            name=old.name if poorer else new.name,
+            size_bytes=old.size_bytes if poorer else new.size_bytes,
+            private=old.private or new.private,
+            entries=old.entries if poorer else new.entries,
+        )
     known = {
         "client": new.client,
         "ticket_id": new.ticket_id,
@@ -75,6 +89,8 @@ async def record(tx: Tx, new: TorrentRecord) -> None:
         "entries": new.entries,
         "removed_at": new.removed_at,
     }
+    if old is not None and old.removed_at is not None:
+        known |= {"added_at": new.added_at, "completed_at": new.completed_at}
     counted = {
         "state": new.state,
         "progress": new.progress,
@@ -83,14 +99,13 @@ async def record(tx: Tx, new: TorrentRecord) -> None:
         "ratio": new.ratio,
         "seeding_secs": new.seeding_secs,
         "last_client_secs": new.seeding_secs,
-        "added_at": new.added_at,
-        "completed_at": new.completed_at,
         "last_seen_at": new.last_seen_at,
         "error": new.error,
     }
+    times = {"added_at": new.added_at, "completed_at": new.completed_at}
     await tx.execute(
         insert(tx, torrent)
-        .values(info_hash=new.info_hash, **known, **counted)
+        .values({"info_hash": new.info_hash, **known, **counted, **times})
         .on_conflict_do_update(index_elements=[c.info_hash], set_=known)
     )
 
@@ -100,17 +115,10 @@ async def get(tx: Tx, info_hash: InfoHash) -> TorrentRecord | None:
     return None if row is None else _record(row)
 
 
-async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[TorrentRecord]:
-    """The torrents added for a ticket, oldest first."""
-    rows = await tx.execute(select(torrent).where(c.ticket_id == ticket_id).order_by(c.added_at))
-    return [_record(row) for row in rows]
-
-
-async def of_tickets(tx: Tx, ticket_ids: Collection[TicketId]) -> dict[TicketId, TorrentRecord]:
-    """The newest torrent of each of these tickets, in one query."""
-    rows = await tx.execute(select(torrent).where(c.ticket_id.in_(ticket_ids)).order_by(c.added_at))
-    records = [_record(row) for row in rows]
-    return {record.ticket_id: record for record in records if record.ticket_id is not None}
+async def of_hashes(tx: Tx, hashes: Collection[str]) -> dict[str, TorrentRecord]:
+    """These torrents by their hash, in one query."""
+    rows = await tx.execute(select(torrent).where(c.info_hash.in_(hashes)))
+    return {record.info_hash: record for record in map(_record, rows)}
 
 
 async def by_guid(tx: Tx, guid: str) -> TorrentRecord | None:

@@ -46,16 +46,16 @@ class Can:
 
 def allowed(ticket: Ticket) -> Can:
     p = ticket.payload
-    asked = isinstance(p, NeedsApproval) and not ticket.cancel_requested
+    asked = isinstance(p, NeedsApproval)
     hopeless = isinstance(p, Failed) and not p.retryable
-    open_to_choice = ticket.state in SEARCHABLE and not ticket.cancel_requested and not hopeless
+    open_to_choice = ticket.state in SEARCHABLE and not hopeless
     wait = ticket.waiting
     return Can(
         approve=asked and isinstance(p, NeedsApproval) and p.candidate_count > 0,
         reject=asked,
         retry=isinstance(p, Failed) and p.retryable,
         try_now=wait is not None and wait.until is not None and ticket.state not in TERMINAL,
-        cancel=ticket.state not in TERMINAL and not ticket.cancel_requested,
+        cancel=ticket.state not in TERMINAL,
         search=open_to_choice and ticket.state is not TicketState.PENDING,
         magnet=open_to_choice,
     )

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from earmark.core.states import (
-    TERMINAL,
     ApprovalCode,
     Approved,
     AutoApproved,
@@ -106,8 +105,6 @@ def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     here, count = chapter_in_hand(ticket, progress)
     if count > 1:
         told = replace(told, what=f"Binding chapter {min(here + 1, count)} of {count}")
-    if ticket.cancel_requested and ticket.state not in TERMINAL:
-        return Story("Being cancelled", ticket.updated_at, (), "The work in hand stops within a few seconds.")
     wait = ticket.waiting
     if wait is None:
         return told

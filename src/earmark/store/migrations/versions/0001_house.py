@@ -49,7 +49,9 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("wake_at", TIME, nullable=True),
         sa.Column("waiting", sa.Text(), nullable=True),
-        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("waiting_code", sa.Text(), nullable=True),
+        sa.Column("torrent_hash", sa.Text(), nullable=True),
+        sa.Column("holds_slot", sa.Boolean(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_ticket"),
@@ -66,6 +68,15 @@ def upgrade() -> None:
         "ix_ticket_listing", "ticket", ["created_at", "id", "state", "kind", "headline_folded"], unique=False
     )
     op.create_index("ix_ticket_state", "ticket", ["state", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_ticket_waiting",
+        "ticket",
+        ["waiting_code", sa.text("priority DESC"), "created_at"],
+        unique=False,
+        sqlite_where=sa.text("waiting_code IS NOT NULL"),
+        postgresql_where=sa.text("waiting_code IS NOT NULL"),
+    )
+    op.create_index("ix_ticket_torrent", "ticket", ["torrent_hash", "holds_slot"], unique=False)
     op.create_table(
         "candidate",
         sa.Column("ticket_id", sa.Text(), nullable=False),
