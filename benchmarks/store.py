@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.core.decision import Component, ScoredCandidate
+from earmark.core.reasons import Reason
 from earmark.core.release import Release
 from earmark.core.states import (
     Completed,
@@ -32,11 +33,12 @@ from earmark.core.states import (
     StatePayload,
     TicketState,
 )
-from earmark.core.ticket import Ticket, TicketId
+from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.core.wish import BookWish, Kind, TicketRequest
 from earmark.store import Database, Tx, candidates, decisions, events, journal, tasks, tickets, torrents
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+FULL = Reason("download_slots", "All slots are taken.", "Wait.")
 WORDS = [
     "moonstone",
     "secret",
@@ -109,7 +111,7 @@ def questions(number: int, last: int) -> dict[str, Question]:
         await events.of_ticket(tx, middle)
         await candidates.of_ticket(tx, middle)
         await decisions.of_ticket(tx, middle)
-        await torrents.of_ticket(tx, middle)
+        await torrents.of_hashes(tx, ["ab" * 20])
         await tasks.of_ticket(tx, middle)
         await journal.of_ticket(tx, middle)
 
@@ -125,6 +127,8 @@ def questions(number: int, last: int) -> dict[str, Question]:
         "counts": tickets.counts,
         "due (100 of many)": lambda tx: tickets.due(tx, NOW + timedelta(days=1)),
         "due (none)": lambda tx: tickets.due(tx, NOW - timedelta(days=999)),
+        "download slots taken": tickets.slots_taken,
+        "who waits for a slot": lambda tx: tickets.waiting_for(tx, "download_slots", 2),
         "ticket detail": detail,
         "events since (last 500)": lambda tx: events.since(tx, last - 500),
         "events of the last day by type": lambda tx: events.count_by_type(tx, NOW - timedelta(days=1)),
@@ -145,6 +149,8 @@ async def file(tx: Tx, n: int, number: int) -> None:
         await tickets.move(tx, id, payload, at=at, actor="benchmark")
     if not path:
         await tickets.wait(tx, id, None, wake_at=at, at=at)
+    elif n % 2:
+        await tickets.wait(tx, id, Waiting(FULL, at), wake_at=None, at=at)
 
 
 def journey(at: datetime) -> list[StatePayload]:

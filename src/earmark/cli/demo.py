@@ -56,6 +56,7 @@ audiobooks = "{library}"
 def demo(*, once: bool, as_json: bool, directory: Path | None, title: str, author: str, narrator: str) -> int:
     """Exit code 0 when the book stands on the shelf."""
     console = Console(stderr=as_json, highlight=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo ends what it started
     with ExitStack() as stack:
         home = _home(directory)
         (home / MARK).touch()
