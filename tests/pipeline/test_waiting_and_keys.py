@@ -22,7 +22,7 @@ from earmark.pipeline.settle import retry_delay, settle
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box, magnet_hash
 from earmark.settings import ProcessingSettings, ServerSettings
-from earmark.store import candidates, tickets
+from earmark.store import Tx, candidates, tickets
 
 BUSY = TransientError(Reason("busy", "The site is busy.", "Wait."))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,6 +99,24 @@ async def test_each_due_ticket_is_given_to_the_engine_once_and_the_most_urgent_f
     await start_due(house, engine)
     await start_due(house, engine)
     assert engine.started == [("acquire", high.id, 1), ("acquire", low.id, 1)]
+
+
+async def test_a_cancel_between_the_look_and_the_run_is_what_is_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await file(house)
+    seen_before = tickets.due
+
+    async def due_and_then_cancelled(tx: Tx, now: datetime, limit: int = 100) -> list[Ticket]:
+        seen = await seen_before(tx, now, limit)
+        monkeypatch.setattr(tickets, "due", seen_before)
+        await desk.cancel(house, ticket.id, "person")
+        return seen
+
+    monkeypatch.setattr(tickets, "due", due_and_then_cancelled)
+    engine = Recorder()
+    await start_due(house, engine)
+    assert engine.started == [("clear", ticket.id, 1)]
 
 
 async def test_an_engine_that_refuses_leaves_the_ticket_due(house: House) -> None:

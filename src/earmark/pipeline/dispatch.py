@@ -6,14 +6,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from earmark.core.states import SEARCHABLE, Downloading, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House, log
-from earmark.store import Event, StaleRun, events, tickets
+from earmark.store import Event, StaleRun, Tx, events, tickets
 
 S = TicketState
 
@@ -63,25 +64,35 @@ async def start_due(house: House, runner: Runner) -> int:
     """Give every due ticket to the engine. Returns how many."""
     async with house.db.read() as tx:
         due = await tickets.due(tx, house.now())
-    for ticket in due:
-        act = act_for(ticket)
-        if act is None:
-            async with house.write() as tx:
-                await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=None, at=house.now())
-            continue
-        try:
-            async with house.write() as tx:
-                run = await tickets.begin_run(tx, ticket.id, ticket.run, house.now(), ticket.state)
-        except StaleRun:
-            continue  # it has moved on meanwhile (a cancellation, say) and is due again for what it is now
+    for seen in due:
+        async with house.write() as tx:
+            begun = await _begin(tx, seen, house.now())
         # A crash right here leaves a run without an engine's record: `wake_the_stranded` finds it at the next start.
-        await _start(house, runner, act, ticket, run)
+        if begun is not None:
+            act, ticket = begun
+            await _start(house, runner, act, ticket)
     return len(due)
 
 
-async def _start(house: House, runner: Runner, act: Act, ticket: Ticket, run: int) -> None:
+async def _begin(tx: Tx, seen: Ticket, now: datetime) -> tuple[Act, Ticket] | None:
+    """Count a new run and choose its act by the row as it is now: a person may have cancelled the ticket, or sent it to
+    search again, since it was seen to be due."""
+    ticket = await tickets.require(tx, seen.id)
+    if ticket.run != seen.run or ticket.wake_at is None or ticket.wake_at > now:
+        return None  # another worker was faster, or it is not due any more
+    act = act_for(ticket)
+    if act is None:
+        await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=None, at=now)
+        return None
     try:
-        await runner.start_act(act, ticket.id, run, ticket.request.priority)
+        return act, replace(ticket, run=await tickets.begin_run(tx, ticket.id, ticket.run, now))
+    except StaleRun:
+        return None  # on PostgreSQL another worker may still slip in between
+
+
+async def _start(house: House, runner: Runner, act: Act, ticket: Ticket) -> None:
+    try:
+        await runner.start_act(act, ticket.id, ticket.run, ticket.request.priority)
     except Exception:
         async with house.write() as tx:
             await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=house.now(), at=house.now())
