@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -85,6 +86,9 @@ def _config(versions: Sequence[Path]) -> Config:
     return config
 
 
+BUSY_SECS = 30.0
+
+
 @contextmanager
 def _engine(location: Location) -> Iterator[Engine]:
     if location.file:
@@ -106,9 +110,24 @@ def _engine(location: Location) -> Iterator[Engine]:
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     # Foreign keys stay off here: a table that SQLite rebuilds is dropped for a moment. They are checked afterwards.
-    for pragma in ("busy_timeout=30000", "foreign_keys=OFF", "journal_mode=WAL", "synchronous=FULL"):
+    for pragma in ("busy_timeout=30000", "foreign_keys=OFF", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
+    _write_ahead(cursor)
     cursor.close()
+
+
+def _write_ahead(cursor: DBAPICursor) -> None:
+    """Switch to the write-ahead log. Where another process is just doing so, SQLite answers "locked" at once, whatever
+    the busy timeout: so we wait for it here."""
+    deadline = time.monotonic() + BUSY_SECS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _explained(error: DBAPIError, location: Location) -> Exception:
