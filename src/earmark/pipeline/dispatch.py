@@ -14,7 +14,7 @@ from earmark.core.states import SEARCHABLE, Downloading, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House, log
-from earmark.store import Event, StaleRun, Tx, events, tickets
+from earmark.store import Event, Tx, events, tickets
 
 S = TicketState
 
@@ -84,10 +84,8 @@ async def _begin(tx: Tx, seen: Ticket, now: datetime) -> tuple[Act, Ticket] | No
     if act is None:
         await tickets.wait(tx, ticket.id, ticket.waiting, wake_at=None, at=now)
         return None
-    try:
-        return act, replace(ticket, run=await tickets.begin_run(tx, ticket.id, ticket.run, now))
-    except StaleRun:
-        return None  # on PostgreSQL another worker may still slip in between
+    # Writers take turns on both databases, so the row cannot change before this transaction ends.
+    return act, replace(ticket, run=await tickets.begin_run(tx, ticket.id, ticket.run, now))
 
 
 async def _start(house: House, runner: Runner, act: Act, ticket: Ticket) -> None:
@@ -143,6 +141,8 @@ async def wake_the_dropped(house: House, runner: Runner) -> None:
         standing = await tickets.idle(tx, WORKING, untouched_since=quiet)
     moving = [t for t in standing if not (isinstance(t.payload, Downloading) and t.payload.finished_at is None)]
     dropped = [t for t in moving if not await runner.is_live(t.id, t.run)]
+    if not dropped:
+        return
     async with house.db.read() as tx:  # a run that has just ended may have moved its ticket on meanwhile
         now = {t.id: t for t in await tickets.in_states(tx, WORKING)}
     await _wake(house, [t for t in dropped if now.get(t.id) == t])
