@@ -115,11 +115,11 @@ async def test_a_cancelled_ticket_whose_clearing_up_was_lost_is_cleared_up_at_th
     lost = asyncio.Event()
     real = dispatch._start
 
-    async def lose(house: House, runner: dispatch.Runner, act: dispatch.Act, ticket: Any, run: int) -> None:
+    async def lose(house: House, runner: dispatch.Runner, act: dispatch.Act, ticket: Any) -> None:
         if act == "clear":
             lost.set()
         else:
-            await real(house, runner, act, ticket, run)
+            await real(house, runner, act, ticket)
 
     with monkeypatch.context() as frozen:
         frozen.setattr(dispatch, "_start", lose)
