@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook
+from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.decision import Decision
 from earmark.core.release import Account, Release
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentStatus
-from earmark.core.wish import Kind, Wish
+from earmark.core.wish import BookWish, Kind, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,91 @@ class AudioBinder(Protocol):
     ) -> BoundBook:
         """Make the book at `out`, prove it by decoding it, and say what it is. `workspace` is ours to fill."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    ok: bool
+    message: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfItem:
+    """A book a media server shows already. `folder` is the server's own view of the path."""
+
+    id: str
+    title: str
+    authors: tuple[str, ...]
+    folder: str
+    narrators: tuple[str, ...] = ()
+    asin: str | None = None
+    isbn: str | None = None
+
+
+class MediaServer(Protocol):
+    """A program that shows the shelf to people, such as Audiobookshelf."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def test(self) -> ServerHealth:
+        """Is it there, does it let us in, is there a library? Never raises for an answer the server gave."""
+        ...
+
+    async def scan(self, kind: Kind) -> None:
+        """Ask for a scan of the libraries that hold this kind of thing. The server may already be scanning: fine."""
+        ...
+
+    async def find(self, wish: BookWish) -> Sequence[ShelfItem]:
+        """Books of its libraries that may be this one: same identifier, or like title and author."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BookFacts:
+    """What a metadata provider knows of one audiobook."""
+
+    provider: str
+    asin: str | None
+    title: str
+    subtitle: str | None = None
+    authors: tuple[str, ...] = ()
+    narrators: tuple[str, ...] = ()
+    series: str | None = None
+    series_index: str | None = None
+    year: int | None = None
+    publisher: str | None = None
+    description: str | None = None
+    language: str | None = None  # ISO 639-1
+    genres: tuple[str, ...] = ()
+    isbn: str | None = None
+    runtime_secs: float | None = None
+    abridged: bool | None = None
+    cover_url: str | None = None
+
+
+class MetadataProvider(Protocol):
+    """Somebody who knows books: titles, people, chapters, covers. Answers are hostile text and are cleaned."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def find(self, wish: BookWish) -> Sequence[BookFacts]:
+        """Books that may be this one, the likeliest first; empty when there is none."""
+        ...
+
+    async def chapters(self, asin: str) -> Sequence[Chapter]:
+        """The chapters of that edition; empty when the provider knows none."""
+        ...
+
+    async def cover(self, facts: BookFacts) -> bytes | None:
+        """The cover picture in the best size there is."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Matcher(Protocol):

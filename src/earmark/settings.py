@@ -6,6 +6,7 @@ The field descriptions below are what `docs/configuration.md` prints: write them
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -203,6 +204,22 @@ class ConverterSettings(Section):
     )
     temp_dir: Path | None = Field(None, description="Workspace for binding. Default: `work` in the data directory.")
     max_parallel_conversions: int = Field(4, ge=1, le=64, description="Books bound at the same time.")
+    codec: Literal["aac", "he-aac", "opus", "mp3"] = Field(
+        "aac",
+        description="What a book is encoded to when it cannot be copied: `aac` and `he-aac` make an M4B, `opus` an Ogg "
+        "file, `mp3` joins MP3 files as they are (other sources still become AAC). `he-aac` needs an ffmpeg with libfdk_aac.",
+    )
+    mono_kbps: int = Field(64, ge=16, le=320, description="Bit rate of an encoded mono book; never above its source.")
+    stereo_kbps: int = Field(
+        128, ge=24, le=512, description="Bit rate of an encoded stereo book; never above its source."
+    )
+    coder: Literal["auto", "fast", "thorough"] = Field(
+        "auto",
+        description="ffmpeg's AAC coder. `auto` takes the fast one where it is as good (64 kbit/s a channel and more).",
+    )
+    niceness: int = Field(
+        10, ge=0, le=19, description="How far binding steps back for other programs of the machine, CPU and disk."
+    )
 
 
 class ProcessingSettings(Section):
@@ -236,9 +253,7 @@ class LibrarySettings(Section):
         Path("/mnt/storage/audiobooks"),
         description="Library folder for audiobooks. Made at the start when the folder above it is there.",
     )
-    ebooks: Path | None = Field(
-        None, description="Library folder for e-books, a kind to come; nothing is placed there yet."
-    )
+    ebooks: Path | None = Field(None, description="Library folder for e-books. Without it e-book tickets are refused.")
     music: Path | None = Field(
         None,
         description="Library folder for music, a kind to come. When set, the `dest_path` of a ticket's tracks must lie below it.",
@@ -249,6 +264,50 @@ class LibrarySettings(Section):
         "{index} {series_index} {year} {narrator} {asin} {language}; parts whose tokens are empty vanish.",
     )
 
+    file_pattern: str = Field(
+        "{title} - {part}",
+        description="Name of a book's file, without its ending. The tokens of `pattern`, and {part} where a book has several.",
+    )
+    use_series_folders: bool = Field(
+        False,
+        description="Put a book of a series below a folder of that series even where `pattern` has no {series}.",
+    )
+    method: Literal["hardlink", "hardlink-or-copy", "reflink", "copy", "move"] = Field(
+        "hardlink-or-copy",
+        description="How a file of a download that is placed unchanged gets onto the shelf. `hardlink` and `reflink` fail "
+        "where the file system cannot; `move` waits until the torrent owes nothing any more.",
+    )
+    ebook_formats: tuple[str, ...] = Field(
+        ("epub", "azw3", "mobi", "pdf", "cbz"), description="E-book formats, the preferred one first."
+    )
+    ebooks_beside_audiobook: bool = Field(
+        False, description="Put an e-book into the folder of its audiobook when that is on the shelf."
+    )
+    text_sidecars: bool = Field(True, description="Write `desc.txt` and `reader.txt` beside the book too.")
+    review_before_import: bool = Field(
+        False, description="A bound book waits for your word before it is placed on the shelf."
+    )
+    recycle_path: Path | None = Field(
+        None,
+        description="Where replaced and taken-back files are kept. Default: a hidden folder in the library, on the same disk.",
+    )
+    recycle_days: int = Field(30, ge=0, description="How long they are kept there and an undo is possible.")
+    file_mode: str | None = Field(
+        None, description="Permissions of placed files, octal, e.g. `644`. Default: the umask's."
+    )
+    folder_mode: str | None = Field(None, description="Permissions of made folders, octal, e.g. `755`.")
+    owner: str | None = Field(None, description="Owner of placed files as `user` or `user:group`, when we may set it.")
+    min_free_space_mib: int = Field(
+        500, ge=0, description="Grabs wait, with an alert, while the library's disk would have less than this left."
+    )
+
+    @field_validator("file_mode", "folder_mode")
+    @classmethod
+    def _octal(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"0?[0-7]{3}", value):
+            raise ValueError("must be three octal digits such as 644")
+        return value
+
     @field_validator("pattern")
     @classmethod
     def _usable(cls, value: str) -> str:
@@ -257,6 +316,51 @@ class LibrarySettings(Section):
         except PatternError as error:
             raise ValueError(f"{error.reason.message} {error.reason.action}") from error
         return value
+
+
+class AudiobookshelfSettings(Section):
+    url: str | None = Field(
+        None,
+        description="Address of Audiobookshelf, e.g. `http://localhost:13378`. Without it nobody is told of new books.",
+    )
+    api_key: SecretStr | None = Field(None, description="An API key of it (Settings → API Keys), or a user's token.")
+    library: str | None = Field(
+        None, description="Name or id of its library for audiobooks. Default: every library of books."
+    )
+    scan: bool = Field(True, description="Ask for a scan after books were placed, once for all that came together.")
+    skip_present: bool = Field(True, description="A wish that it shows already is not fetched again.")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        return _http_url(value) if value is not None else None
+
+    @model_validator(mode="after")
+    def _complete(self) -> AudiobookshelfSettings:
+        if self.url is not None and self.api_key is None:
+            raise ValueError("`api_key` is missing: make one in Audiobookshelf under Settings → API Keys")
+        return self
+
+
+class MetadataSettings(Section):
+    audnexus_url: str | None = Field(
+        None,
+        description="Address of an Audnexus service (Audible's facts, chapters and covers), e.g. `https://api.audnex.us`. "
+        "Without it only the tracker's facts and the files' own are used.",
+    )
+    region: Literal["us", "ca", "uk", "au", "fr", "de", "jp", "it", "in", "es", "br"] = Field(
+        "us", description="The Audible shop asked."
+    )
+    catalogue_url: str = Field(
+        "https://api.audible.{tld}",
+        description="Where editions are looked up by title and author; {tld} is the region's. Asked only with audnexus_url set.",
+    )
+    timeout_secs: float = Field(15.0, gt=0, le=120, description="How long to wait for an answer.")
+
+    @field_validator("audnexus_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        return _http_url(value) if value is not None else None
 
 
 class SeedingSettings(Section):
@@ -297,6 +401,12 @@ class Settings(BaseModel):
     matcher: MatcherSettings = Field(default_factory=MatcherSettings, description="How sure a match must be.")
     converter: ConverterSettings = Field(default_factory=ConverterSettings, description="Binding.")
     processing: ProcessingSettings = Field(default_factory=ProcessingSettings, description="Pace and patience.")
+    audiobookshelf: AudiobookshelfSettings = Field(
+        default_factory=AudiobookshelfSettings, description="Audiobookshelf, told of what came to the shelf."
+    )
+    metadata: MetadataSettings = Field(
+        default_factory=MetadataSettings, description="Who is asked for facts, chapters and covers."
+    )
     seeding: SeedingSettings = Field(default_factory=SeedingSettings, description="Seeding goals.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="Logs.")
 

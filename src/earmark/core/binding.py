@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
+
+from earmark.core.reasons import Reason
+
+Codec: TypeAlias = Literal["aac", "he-aac", "opus", "mp3"]
+Coder: TypeAlias = Literal["auto", "fast", "thorough"]
+OrderBy: TypeAlias = Literal["names", "tags", "folders", "playlist"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,40 @@ class BookTags:
 
 
 @dataclass(frozen=True, slots=True)
+class BindProfile:
+    """How a book is to be written. `mp3` joins MP3 sources without encoding them; `auto` takes ffmpeg's fast coder
+    where it is as good as the thorough one."""
+
+    codec: Codec = "aac"
+    mono_kbps: int = 64
+    stereo_kbps: int = 128
+    coder: Coder = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReading:
+    """One way to read the listening order: positions into the files as given. `complete` says whether this way tells
+    every file its own place."""
+
+    by: OrderBy
+    positions: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterList:
+    """Chapter marks from one source of truth, with how good they are (0..1). `source` names it: names, tags, cue,
+    embedded, overdrive, provider, numbers."""
+
+    source: str
+    chapters: tuple[Chapter, ...]
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class BindPlan:
-    """One book to bind: sources in listening order with the chapter title of each."""
+    """One book to bind: sources in listening order with the chapter title of each. A source's own marks (embedded, of
+    a CUE sheet, of Overdrive) stand in its `AudioInfo.chapters`."""
 
     sources: tuple[AudioInfo, ...]
     chapter_titles: tuple[str, ...]
@@ -60,6 +99,11 @@ class BindPlan:
     cover: Path | None
     passthrough: bool  # a single M4B: the file itself is the book, not a byte of it changes
     bitrate_kbps: int | None = None  # None: chosen from the sources
+    profile: BindProfile = field(default_factory=BindProfile)
+    titles_from: str = "names"  # where `chapter_titles` come from: tags, names, numbers …
+    provider_chapters: tuple[Chapter, ...] = ()  # of the whole book, as a metadata provider tells them
+    doubts: tuple[Reason, ...] = ()  # what a person should settle before the book is bound
+    orders: tuple[OrderReading, ...] = ()  # every way the order was read, the one taken first
 
     @property
     def total_secs(self) -> float:
@@ -89,3 +133,5 @@ class BoundBook:
     codec: str
     bitrate_kbps: int | None
     passthrough: bool
+    chapters_from: str = "files"  # the source of the chapters that were taken
+    chapters_considered: tuple[ChapterList, ...] = ()  # all of them, the best first

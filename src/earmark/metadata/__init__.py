@@ -1,0 +1,1 @@
+"""Those who know books: facts, chapters and covers by title or ASIN."""
