@@ -73,7 +73,7 @@ def test_a_single_file_is_one_chapter_with_the_books_title() -> None:
 def test_chapters_inside_the_sources_are_kept_on_the_common_timeline() -> None:
     marks = (Chapter("A", 0.02, 20.0), Chapter("", 20.0, 60.0))
     plan = plan_book([source("1.m4b", "aac", marks, title="x"), source("2.m4b", "aac", title="Last")], TAGS)
-    chapters = book_chapters(plan, [59.5, 60.5])
+    chapters = book_chapters(plan, [59.5, 60.5]).chosen.chapters
     assert [(c.title, c.start_secs, c.end_secs) for c in chapters] == [
         ("A", 0.0, 20.0),
         ("Chapter 2", 20.0, 59.5),

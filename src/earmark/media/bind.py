@@ -117,7 +117,7 @@ class FfmpegBinder:
     ) -> BoundBook:
         """Chapters, tags, cover, proof."""
         total = sum(source_secs)
-        chapters = book_chapters(plan, source_secs)
+        chapters = book_chapters(plan, source_secs).chosen.chapters
         book = room / "book.m4b"
         await mux_book(self.tool, audio, chapters, book, room / "chapters.txt")
         await asyncio.to_thread(_write_tags, book, plan)

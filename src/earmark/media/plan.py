@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from earmark.core.binding import AudioInfo, BindPlan, BookTags, Chapter
+from earmark.core.binding import AudioInfo, BindPlan, BookTags, Chapter, ChapterList
+from earmark.core.chapters import BookChapters
 from earmark.core.ordering import ListeningOrder, Numbers, listening_order, number_of
 from earmark.media.tags import one_line
 
@@ -52,8 +53,8 @@ def chapter_titles(sources: Sequence[AudioInfo], tags: BookTags) -> tuple[str, .
     return tuple(f"Chapter {n}" for n in range(1, len(sources) + 1))
 
 
-def book_chapters(plan: BindPlan, source_secs: Sequence[float]) -> tuple[Chapter, ...]:
-    """Chapter marks for sources of these decoded lengths. A source with chapters of its own keeps them."""
+def book_chapters(plan: BindPlan, source_secs: Sequence[float]) -> BookChapters:
+    """Chapter marks for sources of these decoded lengths in seconds. A source with chapters of its own keeps them."""
     chapters: list[Chapter] = []
     start = 0.0
     for source, title, secs in zip(plan.sources, plan.chapter_titles, source_secs, strict=True):
@@ -67,7 +68,8 @@ def book_chapters(plan: BindPlan, source_secs: Sequence[float]) -> tuple[Chapter
         else:
             chapters.append(Chapter(title, start, start + secs))
         start += secs
-    return tuple(chapters)
+    chosen = ChapterList("embedded" if len(chapters) != len(plan.sources) else plan.titles_from, tuple(chapters), 1.0)
+    return BookChapters(chosen, (chosen,))
 
 
 def _relative(paths: Sequence[Path]) -> list[str]:
