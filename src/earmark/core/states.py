@@ -41,16 +41,17 @@ TRANSITIONS: dict[TicketState, frozenset[TicketState]] = {
     S.NEEDS_APPROVAL: frozenset({S.APPROVED, S.REJECTED, S.PENDING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
     S.AUTO_APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.PENDING, S.FAILED, S.CANCELLED}),
     S.APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.PENDING, S.FAILED, S.CANCELLED}),
-    S.DOWNLOADING: frozenset({S.CONVERTING, S.FAILED, S.CANCELLED}),
-    S.CONVERTING: frozenset({S.PLACING, S.FAILED, S.CANCELLED}),
-    S.PLACING: frozenset({S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.DOWNLOADING: frozenset({S.CONVERTING, S.MATCHING, S.FAILED, S.CANCELLED}),
+    S.CONVERTING: frozenset({S.PLACING, S.MATCHING, S.FAILED, S.CANCELLED}),
+    S.PLACING: frozenset({S.COMPLETED, S.MATCHING, S.FAILED, S.CANCELLED}),
     S.COMPLETED: frozenset(),
     S.REJECTED: frozenset(),
     S.FAILED: frozenset({S.PENDING, S.APPROVED, S.DOWNLOADING}),
     S.CANCELLED: frozenset(),
 }
 """state -> the states it may become. PENDING is reached again by a new search, DOWNLOADING directly by a magnet a
-person gave; FAILED goes back to the last safe state: search (PENDING), grab (APPROVED) or deliver (DOWNLOADING)."""
+person gave, MATCHING again when the chosen release turned out bad and another is chosen; FAILED goes back to the last safe
+state: search (PENDING), grab (APPROVED) or deliver (DOWNLOADING)."""
 
 TERMINAL = frozenset({S.COMPLETED, S.REJECTED, S.FAILED, S.CANCELLED})
 SEARCHABLE = frozenset({S.PENDING, S.SEARCHING, S.MATCHING, S.NEEDS_APPROVAL, S.AUTO_APPROVED, S.APPROVED, S.FAILED})
@@ -195,6 +196,7 @@ class Completed:
     stats: CompletionStats
     library_path: str  # the book's folder, absolute
     files: tuple[str, ...]  # names inside library_path
+    undone_at: datetime | None = None  # when the placement was taken back
 
 
 @dataclass(frozen=True, slots=True)

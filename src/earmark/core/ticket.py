@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NewType
 
@@ -38,6 +39,7 @@ class Ticket:
     wake_at: datetime | None = None
     waiting: Waiting | None = None
     torrent_hash: str | None = None  # the torrent it counts on, kept to the end; None again with a new search
+    answers: Mapping[str, str] = field(default_factory=dict)  # what a person settled, by question; gone with a new search
 
     @property
     def state(self) -> TicketState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from earmark.core.decision import Decision, ScoredCandidate
 from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
@@ -12,12 +13,13 @@ from earmark.core.release import Release
 from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
+from earmark.pipeline.failover import blocked_gate
 from earmark.pipeline.grab import admit_and_fetch, hand_to_client
 from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.ports import Indexer, SearchQuery
-from earmark.store import Event, Severity, alerts, candidates, decisions, events, tickets
+from earmark.store import Event, Severity, alerts, blocklist, candidates, decisions, events, tickets
 from earmark.store.codec import as_json
 
 S = TicketState
@@ -136,13 +138,17 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
         ticket = await tickets.require(tx, ticket_id)
         offers = await candidates.of_ticket(tx, ticket_id)
         asked = _asked(await events.of_ticket(tx, ticket_id))
+        blocked = await blocklist.of_ticket(tx, ticket_id)
     if ticket.state is not S.MATCHING:
         return GO
     account = await house.fresh_account()
     request = ticket.request
+    open_offers = [o.release for o in offers if o.release.guid not in blocked]
     decision = await house.matcher.judge(
-        request.kind, request.wish, [o.release for o in offers], vip_member=bool(account and account.vip_member)
+        request.kind, request.wish, open_offers, vip_member=bool(account and account.vip_member)
     )
+    tried = [replace(o, gates=(blocked_gate(blocked[o.release.guid]),)) for o in offers if o.release.guid in blocked]
+    decision = replace(decision, candidates=(*decision.candidates, *tried))
     payload = _verdict(house, decision)
     async with house.write() as tx:
         await candidates.replace(tx, ticket_id, decision.candidates)

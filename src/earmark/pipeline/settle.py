@@ -8,6 +8,7 @@ from earmark.core.reasons import EarmarkError, Reason
 from earmark.core.states import TERMINAL, Failed, TicketState
 from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.library.workspace import close_workspace
+from earmark.pipeline.failover import choose_another
 from earmark.pipeline.house import House, log
 from earmark.settings import ProcessingSettings
 from earmark.store import Tx, tickets
@@ -23,10 +24,11 @@ def retry_delay(attempt: int, processing: ProcessingSettings, asked_for: float =
 
 
 async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None:
-    """Transient errors wait with back-off until the tries are used up; everything else fails the ticket."""
+    """Transient errors wait with back-off until the tries are used up. A bad release gives way to the next one;
+    everything else fails the ticket."""
     async with house.write() as tx:
         ticket = await tickets.get(tx, ticket_id)
-        failed = False
+        ended = False
         if ticket is None or ticket.state in TERMINAL - {TicketState.CANCELLED}:
             return
         if ticket.state is TicketState.CANCELLED:
@@ -34,9 +36,10 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
         elif error.transient and (_tries_left(house, ticket) or _rest_asked_for(house, error)):
             await _wait_and_retry(tx, house, ticket, error)
         else:
-            await fail(tx, ticket, error.reason, at=house.now())
-            failed = True
-    if failed:
+            ended = True
+            if not await choose_another(house, tx, ticket, error.reason):
+                await fail(tx, ticket, error.reason, at=house.now())
+    if ended:
         house.progress.pop(ticket_id, None)
         await close_workspace(house.work_dir, ticket_id)  # a retry binds anew; the room is needed now
     log.warning("step_failed", code=error.reason.code, message=error.reason.message)

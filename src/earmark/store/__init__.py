@@ -6,7 +6,7 @@ no rules but those that keep the tables true. `Database` opens SQLite or Postgre
 
 from __future__ import annotations
 
-from earmark.store import alerts, candidates, decisions, events, journal, tasks, tickets, torrents, vault
+from earmark.store import alerts, blocklist, candidates, decisions, events, journal, tasks, tickets, torrents, vault
 from earmark.store.alerts import Alert, Severity
 from earmark.store.claim import DatabaseInUse, sole_service
 from earmark.store.database import Database, Tx
@@ -42,6 +42,7 @@ __all__ = [
     "Vault",
     "VaultLocked",
     "alerts",
+    "blocklist",
     "candidates",
     "decisions",
     "events",

@@ -57,6 +57,7 @@ class TicketColumns(TypedColumns):
     waiting: Column[Waiting | None] = Column(Value(Waiting))
     waiting_code: Column[str | None] = Column(Text)  # of `waiting`, to find by
     torrent_hash: Column[str | None] = Column(Text)
+    answers: Column[dict[str, str]] = Column(Value(dict[str, str]), nullable=False)
     holds_slot = Column(Boolean, nullable=False)  # downloads, and the last byte has not arrived
     created_at: Column[datetime] = Column(UtcTime, nullable=False)
     updated_at: Column[datetime] = Column(UtcTime, nullable=False)
@@ -194,6 +195,17 @@ class JournalColumns(TypedColumns):
 
 journal = Table("journal", metadata, JournalColumns, UniqueConstraint("ticket_id", "target"))
 Index("ix_journal_target", journal.c.target, postgresql_using="hash")
+
+
+class BlockColumns(TypedColumns):
+    ticket_id = Column(Text, ForeignKey("ticket.id"), primary_key=True)
+    guid = Column(Text, primary_key=True)
+    reason: Column[Reason] = Column(Value(Reason), nullable=False)
+    at: Column[datetime] = Column(UtcTime, nullable=False)
+
+
+# Releases that were tried for a ticket and failed, or that a person refused: never taken again for it (failed_attempt).
+blocked_release = Table("blocked_release", metadata, BlockColumns)
 
 
 class AlertColumns(TypedColumns):

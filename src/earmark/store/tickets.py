@@ -20,6 +20,7 @@ from earmark.core.states import (
     Downloading,
     Failed,
     IllegalTransition,
+    Matching,
     NeedsApproval,
     Pending,
     StatePayload,
@@ -90,6 +91,7 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
         "waiting": new.waiting,
         "waiting_code": _code(new.waiting),
         "torrent_hash": new.torrent_hash or _torrent_of(new.payload, None),
+        "answers": dict(new.answers),
         "holds_slot": _holds_slot(new.payload),
         "created_at": new.created_at,
         "updated_at": new.updated_at,
@@ -189,6 +191,7 @@ async def move(
         waiting=waiting,
         attempt=0 if reset_attempt else old.attempt,
         torrent_hash=_torrent_of(payload, old.torrent_hash),
+        answers={} if isinstance(payload, Pending | Matching) else old.answers,
     )
     await _change(
         tx,
@@ -201,6 +204,7 @@ async def move(
         waiting_code=_code(waiting),
         attempt=new.attempt,
         torrent_hash=new.torrent_hash,
+        answers=dict(new.answers),
         holds_slot=_holds_slot(payload),
     )
     await _record_move(tx, id, old.state, payload, at=at, actor=actor, details=details or {})
@@ -243,6 +247,15 @@ async def wait(
     if _code(old.waiting) != _code(waiting):
         told = None if waiting is None else as_json(Waiting, waiting)
         await events.append(tx, id, "waiting", {"state": str(old.state), "waiting": told}, at)
+
+
+async def answer(tx: Tx, id: TicketId, question: str, word: str, *, at: datetime, actor: str) -> Ticket:
+    """Keep what a person settled and have the ticket looked at; what it waited for is over."""
+    old = await _locked(tx, id)
+    answers = {**old.answers, question: word}
+    await _change(tx, id, answers=answers, waiting=None, waiting_code=None, wake_at=at, updated_at=at)
+    await events.append(tx, id, "note", {"what": "answered", "question": question, "answer": word, "actor": actor}, at)
+    return replace(old, answers=answers, waiting=None, wake_at=at, updated_at=at)
 
 
 async def wake(tx: Tx, ids: Collection[TicketId], at: datetime) -> None:
@@ -302,7 +315,7 @@ async def begin_run(tx: Tx, id: TicketId, expected_run: int, at: datetime, state
 def _rows() -> Any:
     return select(
         c.id, c.request, c.request_digest, c.created_at, c.updated_at, c.state, c.payload, c.run, c.attempt,
-        c.wake_at, c.waiting, c.torrent_hash,
+        c.wake_at, c.waiting, c.torrent_hash, c.answers,
     )  # fmt: skip
 
 
@@ -319,6 +332,7 @@ def _ticket(row: Row[*tuple[Any, ...]]) -> Ticket:
         wake_at=row.wake_at,
         waiting=row.waiting,
         torrent_hash=row.torrent_hash,
+        answers=row.answers,
     )
 
 
@@ -379,8 +393,8 @@ def _code(waiting: Waiting | None) -> str | None:
 
 
 def _torrent_of(payload: StatePayload, before: str | None) -> str | None:
-    """A new search lets go of the former torrent; every other state keeps it or names its own."""
-    if isinstance(payload, Pending):
+    """A new search or choice lets go of the former torrent; every other state keeps it or names its own."""
+    if isinstance(payload, Pending | Matching):
         return None
     return getattr(payload, "torrent_hash", before)
 

@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("waiting", sa.Text(), nullable=True),
         sa.Column("waiting_code", sa.Text(), nullable=True),
         sa.Column("torrent_hash", sa.Text(), nullable=True),
+        sa.Column("answers", sa.Text(), nullable=False),
         sa.Column("holds_slot", sa.Boolean(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
@@ -77,6 +78,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("waiting_code IS NOT NULL"),
     )
     op.create_index("ix_ticket_torrent", "ticket", ["torrent_hash", "holds_slot"], unique=False)
+    op.create_table(
+        "blocked_release",
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("guid", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_blocked_release_ticket_id"),
+        sa.PrimaryKeyConstraint("ticket_id", "guid", name="pk_blocked_release"),
+    )
     op.create_table(
         "candidate",
         sa.Column("ticket_id", sa.Text(), nullable=False),
@@ -189,6 +199,7 @@ def downgrade() -> None:
     op.drop_table("journal")
     op.drop_table("decision")
     op.drop_table("candidate")
+    op.drop_table("blocked_release")
     op.drop_table("ticket")
     op.drop_table("secret")
     op.drop_table("alert")

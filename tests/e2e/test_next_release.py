@@ -1,0 +1,52 @@
+"""A release whose torrent is true to broken files gives way to the next one; what was downloaded of it seeds on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from estate import eventually, house_over, make_release, settings_for, settled, wish
+
+from earmark.core.states import Completed, TicketState
+from earmark.core.torrents import TorrentState
+from earmark.pipeline import desk
+from earmark.sandbox.world import World
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def torn_world(tmp_path: Path) -> AsyncIterator[World]:
+    """Two uploads of one recording: the one with more seeders has a torn second part."""
+    folder = tmp_path / "catalogue"
+    row = {"title": "The Broken Reel", "authors": ["Mary Pickthall"], "narrators": ["Ada Fenwick"], "language": "ENG"}
+    torn = make_release(folder, "torn", parts=3, secs=8.0, seeders=90, **row)
+    make_release(folder, "whole", parts=2, secs=8.5, seeders=3, **row)
+    content = bytearray((torn / "2.mp3").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 8000] = random.Random(1).randbytes(8000)
+    (torn / "2.mp3").write_bytes(content)
+    async with World(folder, tmp_path / "world") as running:
+        yield running
+
+
+async def test_a_broken_release_gives_way_to_the_next_and_both_seed(torn_world: World, tmp_path: Path) -> None:
+    async with house_over(settings_for(torn_world, tmp_path), tmp_path) as house:
+        filed = await desk.file_ticket(house, None, wish("The Broken Reel", "Mary Pickthall"))
+        ended = await settled(house, filed.ticket.id)
+        assert isinstance(ended.payload, Completed), ended.payload
+        view = await desk.view(house, ended.id)
+        states = [e.payload["new_state"] for e in view.events if e.type == "state_change"]
+        assert states.count(TicketState.DOWNLOADING) == 2
+        told = next(e.payload for e in view.events if e.payload.get("what") == "redownloading")
+        assert told["code"] == "source_corrupt"
+        blocked = [c for c in view.candidates if c.rejected]
+        assert [c.gates[0].code for c in blocked] == ["release_blocked"]
+        assert "2.mp3" in blocked[0].gates[0].message
+
+        async def both_seed() -> bool:
+            held = await house.client.snapshot()
+            return [s.state for s in held.values()] == [TorrentState.SEEDING] * 2
+
+        await eventually(both_seed, "both torrents seed")
