@@ -10,6 +10,7 @@ from typing import Protocol
 
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.decision import Decision
+from earmark.core.facts import BookFacts as BookFacts  # noqa: PLC0414 - adapters take it from here
 from earmark.core.release import Account, Release
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentStatus
 from earmark.core.wish import BookWish, Kind, Wish
@@ -154,6 +155,7 @@ class ShelfItem:
     narrators: tuple[str, ...] = ()
     asin: str | None = None
     isbn: str | None = None
+    kinds: tuple[Kind, ...] = ()  # what it holds; empty: not known
 
 
 class MediaServer(Protocol):
@@ -175,29 +177,6 @@ class MediaServer(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class BookFacts:
-    """What a metadata provider knows of one audiobook."""
-
-    provider: str
-    asin: str | None
-    title: str
-    subtitle: str | None = None
-    authors: tuple[str, ...] = ()
-    narrators: tuple[str, ...] = ()
-    series: str | None = None
-    series_index: str | None = None
-    year: int | None = None
-    publisher: str | None = None
-    description: str | None = None
-    language: str | None = None  # ISO 639-1
-    genres: tuple[str, ...] = ()
-    isbn: str | None = None
-    runtime_secs: float | None = None
-    abridged: bool | None = None
-    cover_url: str | None = None
 
 
 class MetadataProvider(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from earmark.core.reasons import Reason
+from earmark.core.release import SeriesRef
 
 Codec: TypeAlias = Literal["aac", "he-aac", "opus", "mp3"]
 Coder: TypeAlias = Literal["auto", "fast", "thorough"]
@@ -55,6 +56,8 @@ class BookTags:
     genres: tuple[str, ...] = ()
     asin: str | None = None
     isbn: str | None = None
+    abridged: bool | None = None
+    more_series: tuple[SeriesRef, ...] = ()  # beside the primary one
 
 
 @dataclass(frozen=True, slots=True)
