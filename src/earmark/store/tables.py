@@ -91,6 +91,7 @@ class EventColumns(TypedColumns):
 ticket_event = Table("ticket_event", metadata, EventColumns, sqlite_autoincrement=True)
 Index("ix_ticket_event_ticket", ticket_event.c.ticket_id, ticket_event.c.seq)
 Index("ix_ticket_event_at", ticket_event.c.at, ticket_event.c.type)
+Index("ix_ticket_event_type", ticket_event.c.type, ticket_event.c.seq)
 
 
 Index(
@@ -189,11 +190,15 @@ class JournalColumns(TypedColumns):
     method: Column[str | None] = Column(Text)
     size: Column[int | None] = Column(BigInteger)
     sha256: Column[str | None] = Column(Text)
+    inode: Column[str | None] = Column(Text)
+    kept: Column[str | None] = Column(Text)
+    root = Column(Text, nullable=False)
+    act = Column(Integer, nullable=False)
     state = Column(Text, nullable=False)
     at: Column[datetime] = Column(UtcTime, nullable=False)
 
 
-journal = Table("journal", metadata, JournalColumns, UniqueConstraint("ticket_id", "target"))
+journal = Table("journal", metadata, JournalColumns, UniqueConstraint("ticket_id", "act", "target"))
 Index("ix_journal_target", journal.c.target, postgresql_using="hash")
 
 

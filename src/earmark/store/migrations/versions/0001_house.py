@@ -125,11 +125,15 @@ def upgrade() -> None:
         sa.Column("method", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("inode", sa.Text(), nullable=True),
+        sa.Column("kept", sa.Text(), nullable=True),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("act", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_journal_ticket_id"),
         sa.PrimaryKeyConstraint("id", name="pk_journal"),
-        sa.UniqueConstraint("ticket_id", "target", name="uq_journal_ticket_id_target"),
+        sa.UniqueConstraint("ticket_id", "act", "target", name="uq_journal_ticket_id_act_target"),
     )
     op.create_index("ix_journal_target", "journal", ["target"], unique=False, postgresql_using="hash")
     op.create_table(
@@ -160,6 +164,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_ticket_event_ticket", "ticket_event", ["ticket_id", "seq"], unique=False)
     op.create_index("ix_ticket_event_at", "ticket_event", ["at", "type"], unique=False)
+    op.create_index("ix_ticket_event_type", "ticket_event", ["type", "seq"], unique=False)
     op.create_table(
         "torrent",
         sa.Column("info_hash", sa.Text(), nullable=False),
