@@ -14,6 +14,7 @@ FOLDER_BYTES = 240
 
 _ILLEGAL = str.maketrans({"/": "-", "\\": "-", "|": "-", '"': "'", "*": "", "?": "", "<": "", ">": ""})
 _JOINERS = "\u200c\u200d"  # needed inside words of several scripts, never at an edge
+_LONGEST_CLUSTER = 16  # characters; a family of emoji has 11, and a tower of accents need not be kept whole
 _EDGES = re.compile(rf"^(?:- |[ .{_JOINERS}])+|(?: -|[ .{_JOINERS}])+$")  # a dash at an edge separates nothing
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 
@@ -40,10 +41,26 @@ def safe_segment(text: str, limit: int = FOLDER_BYTES) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut to `limit` bytes of UTF-8 without splitting a character or leaving a dot, space or dash at the cut."""
+    """Cut to `limit` bytes of UTF-8 without splitting a character from its marks or leaving a dot, space or dash at
+    the cut."""
     data = text.encode()
-    cut = data[:limit].decode(errors="ignore") if len(data) > limit else text
-    return cut if cut == text else _EDGES.sub("", cut)
+    if len(data) <= limit:
+        return text
+    cut = data[:limit].decode(errors="ignore")
+    whole = cut
+    while whole and len(cut) - len(whole) < _LONGEST_CLUSTER and _continues(text, len(whole)):
+        whole = whole[:-1]
+    cut = cut if not whole or _continues(text, len(whole)) else whole
+    return _EDGES.sub("", cut)
+
+
+def _continues(text: str, idx: int) -> bool:
+    """Does the character at `idx` make one visible sign with the one before it?"""
+    char = text[idx]
+    joined = (
+        unicodedata.category(char) in {"Mn", "Me", "Mc"} or char in _JOINERS or "\U0001f3fb" <= char <= "\U0001f3ff"
+    )
+    return joined or text[idx - 1] == "\u200d"
 
 
 def is_reserved(name: str) -> bool:

@@ -1,126 +1,86 @@
-"""How a book is called on disk: naming patterns such as `{author}/{series}/{index} - {title} ({year})`.
-
-A pattern is checked once, when it is saved (`parse_pattern`), and then always renders to a relative path of names every
-file system takes (`render`). Tags are hostile text: nothing in them can climb out of the library, hide a folder from a
+"""How a book is called on disk: a checked pattern and the book's tags become a relative path of names every file system
+takes (`render`, `render_file`). Tags are hostile text: nothing in them can climb out of the library, hide a folder from a
 scanner or name a device. Knows neither disks nor settings.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 
 from earmark.core.binding import BookTags
-from earmark.core.filenames import FOLDER_BYTES, problem_with_segment, safe_segment, safe_text, shorten
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.filenames import FOLDER_BYTES, SEGMENT_BYTES, safe_segment, safe_text, shorten
+from earmark.core.patterns import (
+    TOKENS,
+    Bracketed,
+    Item,
+    Pattern,
+    PatternError,
+    Token,
+    joined,
+    parse_file_pattern,
+    parse_pattern,
+    token_names,
+)
 
-TOKENS: Mapping[str, str] = {
-    "author": "first author",
-    "authors": "all authors",
-    "title": "title",
-    "subtitle": "subtitle",
-    "series": "series name",
-    "index": "place in the series, e.g. 2.5 or 1-3",
-    "series_index": "the same as {index}",
-    "year": "year of publication",
-    "narrator": "first narrator",
-    "asin": "Audible's number of the book",
-    "language": "language code",
-}
-"""Every token a pattern may use, with what a settings page says about it."""
+__all__ = [
+    "TOKENS",
+    "Pattern",
+    "PatternError",
+    "file_name",
+    "parse_file_pattern",
+    "parse_pattern",
+    "render",
+    "render_file",
+    "resolve_collision",
+]
 
 UNKNOWN_AUTHOR = "Unknown Author"
 UNTITLED = "Untitled"
-MAX_SEGMENTS = 10  # ten names of 255 bytes stay far below the 4,096 bytes a path may have
 
-_PADDED = frozenset({"index", "series_index"})
-_CLOSING = {"(": ")", "[": "]", "{{": "}}"}
-_LEXEME = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[()\[\]]|[^{}()\[\]]+|.", re.DOTALL)
-_BETWEEN = re.compile(r"([^\s\-–—_,;.·&|+~]*)([\s\-–—_,;.·&|+~]+)(.*)", re.DOTALL)
+_SEPARATORS = " \t\n\u00a0-–—_,;.·&|+~"
+_BETWEEN = re.compile(rf"([^{re.escape(_SEPARATORS)}]*)([{re.escape(_SEPARATORS)}]+)(.*)", re.DOTALL)
 
 
-class PatternError(PermanentError):
-    """A naming pattern that cannot be used; raised when it is saved, never when a book arrives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """Text between tokens. `suffix` belongs to what stands before it, `prefix` to what follows; the separator
-    appears only between two parts that are both there."""
-
-    text: str
-    suffix: str = ""
-    separator: str = ""
-    prefix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    name: str
-    width: int = 0  # {index:02} pads the whole number to two digits
-
-
-@dataclass(frozen=True, slots=True)
-class Bracketed:
-    """Brackets with tokens inside: they vanish together."""
-
-    opening: str
-    items: tuple[Item, ...]
-    closing: str
-
-
-Item: TypeAlias = Literal | Token | Bracketed
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A checked pattern: one tuple of items for each folder level."""
-
-    text: str
-    segments: tuple[tuple[Item, ...], ...]
-
-    @property
-    def tokens(self) -> frozenset[str]:
-        return frozenset(name for items in self.segments for name in _token_names(items))
-
-
-def parse_pattern(text: str) -> Pattern:
-    """Check a folder pattern. Raises `PatternError` that names the fault and the fix."""
-    stripped = text.strip()
-    if not stripped:
-        raise _fault("pattern_empty", text, "is empty", "Write a pattern such as {author}/{title}.")
-    if stripped.startswith(("/", "~")) or re.match(r"[A-Za-z]:", stripped):
-        action = "Write it relative to the library folder, without a leading / or drive."
-        raise _fault("pattern_absolute", text, "is an absolute path", action)
-    parts = stripped.removesuffix("/").split("/")
-    if len(parts) > MAX_SEGMENTS:
-        raise _fault("pattern_too_deep", text, f"has {len(parts)} levels", f"Use at most {MAX_SEGMENTS} levels.")
-    pattern = Pattern(stripped, tuple(_parse_segment(part, text) for part in parts))
-    if not pattern.tokens:
-        action = "Add at least {title}, or every book would share one folder."
-        raise _fault("pattern_without_tokens", text, "contains no token", action)
-    return pattern
-
-
-def render(pattern: Pattern, tags: BookTags) -> tuple[str, ...]:
+def render(pattern: Pattern, tags: BookTags, *, use_series_folders: bool = False) -> tuple[str, ...]:
     """The book's folder as names below the library folder, outermost first; never empty.
 
     Parts without a value vanish with their separators and brackets, levels without any value vanish altogether. A
     book without a title is called `Untitled` (else it would land loose in its author's folder); only a book of which
-    nothing at all is known gets `Unknown Author` too.
+    nothing at all is known gets `Unknown Author` too. `use_series_folders` adds a level `{series}` above the book's own
+    where the pattern has none, and the place in the series before the book's name where the pattern does not tell it:
+    that is how Audiobookshelf reads `Author/Series/2 - Title`. (A level `Series #2` would make each book a series.)
     """
+    pattern = _with_series_level(pattern) if use_series_folders else pattern
     values = _values(tags)
     if not any(values.values()):
         values |= {"author": UNKNOWN_AUTHOR, "authors": UNKNOWN_AUTHOR}
     values["title"] = values["title"] or UNTITLED
-    names = [_render_segment(items, values) for items in pattern.segments]
-    if not names[-1] and "title" not in pattern.tokens:
+    names = [_render_segment(items, values) for items in _levels(pattern, values)]
+    if "title" not in pattern.tokens and not any(values[name] for name in _own_tokens(pattern)):
         # The book's own folder must not vanish into the folder of its author or series.
         names.append(safe_segment(values["title"]))
     return tuple(name for name in names if name) or (safe_segment(values["title"]) or UNTITLED,)
+
+
+def render_file(pattern: Pattern, tags: BookTags, part: int | None, parts: int, extension: str = "") -> str:
+    """The name of one file of a book, with `extension` (no dot) when given: at most 240 bytes, never empty.
+
+    `part` counts from 1; None, or `parts` of 1, means the book is a single file and the part vanishes with its
+    separator. `{part}` is `Part 01` (three digits from 100 files), `{part:02}` the bare number; where the pattern tells
+    no part, ` - Part 01` is added, for files of one folder must have different names.
+    """
+    several = part is not None and parts > 1
+    items = pattern.segments[-1]
+    if several and "part" not in pattern.tokens:
+        items = (*items, Token("part", before=" - "))
+    values = _values(tags)
+    values["title"] = values["title"] or UNTITLED
+    values["part"] = str(part).zfill(max(2, len(str(parts)))) if several else ""
+    ending = f".{extension}" if extension else ""
+    name = _render_segment(items, values, FOLDER_BYTES - len(ending.encode()))
+    return (name or safe_segment(values["title"], FOLDER_BYTES - len(ending.encode())) or UNTITLED) + ending
 
 
 def file_name(stem: str, extension: str) -> str:
@@ -129,111 +89,37 @@ def file_name(stem: str, extension: str) -> str:
     return (safe_segment(stem, FOLDER_BYTES - len(ending.encode())) or UNTITLED) + ending
 
 
-# --- parsing ---------------------------------------------------------------------------------------------------------
+def resolve_collision(name: str, taken: Collection[str], *, asin: str | None = None, extension: str = "") -> str:
+    """A name that no one in `taken` has, by rule: the name itself, then with the ASIN, then with (2), (3), …
+
+    Names are equal when they differ in case or Unicode form only: on NTFS, exFAT and many shares they are one file.
+    `extension` (no dot) stays at the end.
+    """
+    used = {_key(other) for other in taken}
+    ending = f".{extension}" if extension and name.endswith(f".{extension}") else ""
+    stem = name.removesuffix(ending)
+    number = shorten(safe_text(asin or ""), 40)
+    suffixes = ["", *([f" [{number}]"] if number and number not in stem else [])]
+    suffixes += [f" ({count})" for count in range(2, len(used) + 3)]
+    candidates = (_suffixed(stem, suffix, ending) for suffix in suffixes)
+    return next(candidate for candidate in candidates if _key(candidate) not in used)
 
 
-def _parse_segment(part: str, pattern: str) -> tuple[Item, ...]:
-    name = part.strip()
-    literal = re.sub(r"\{[^{}]*\}", "x", name)  # what remains of the segment is the owner's own text
-    if problem := problem_with_segment(literal):
-        action = "Use plain folder names and tokens, one level after each /, without . or .. as a name."
-        raise _fault("pattern_bad_segment", pattern, f"cannot be used: in {name!r} {problem}", action)
-    return _parse_items(_LEXEME.findall(name), pattern)
+def _suffixed(stem: str, suffix: str, ending: str) -> str:
+    return shorten(stem, SEGMENT_BYTES - len((suffix + ending).encode())) + suffix + ending
 
 
-def _parse_items(lexemes: Sequence[str], pattern: str) -> tuple[Item, ...]:
-    """Turn lexemes into items; brackets that hold tokens become one `Bracketed`, others stay text."""
-    stack: list[tuple[str, list[Item]]] = [("", [])]
-    for lexeme in lexemes:
-        if lexeme in _CLOSING:
-            stack.append((lexeme, []))
-        elif lexeme in _CLOSING.values():
-            opening, items = stack.pop()
-            if _CLOSING.get(opening) != lexeme:
-                raise _unbalanced(pattern, lexeme)
-            stack[-1][1].append(_bracketed(opening, items, lexeme))
-        elif lexeme in {"{", "}"}:
-            raise _unbalanced(pattern, lexeme)
-        elif lexeme.startswith("{"):
-            stack[-1][1].append(_token(lexeme, pattern))
-        else:
-            stack[-1][1].append(Literal(lexeme))
-    if len(stack) > 1:
-        raise _unbalanced(pattern, stack[-1][0])
-    return _attach(stack[0][1])
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
-def _bracketed(opening: str, items: list[Item], closing: str) -> Item:
-    marks = opening[0], closing[0]  # {{ and }} stand for the brace itself
-    if all(isinstance(item, Literal) for item in items):
-        return Literal(marks[0] + "".join(item.text for item in items if isinstance(item, Literal)) + marks[1])
-    return Bracketed(marks[0], _attach(items), marks[1])
-
-
-def _token(lexeme: str, pattern: str) -> Token:
-    name, colon, width = lexeme[1:-1].partition(":")
-    if name not in TOKENS:
-        near = difflib.get_close_matches(name.strip().lower(), TOKENS, n=1, cutoff=0.5)
-        known = ", ".join(f"{{{token}}}" for token in TOKENS)
-        action = f"Did you mean {{{near[0]}}}? Known tokens: {known}." if near else f"Known tokens: {known}."
-        raise _fault("pattern_unknown_token", pattern, f"uses the unknown token {lexeme}", action, token=name)
-    if not colon:
-        return Token(name)
-    if name not in _PADDED or not re.fullmatch(r"0?[1-9]", width):
-        action = "Only {index} takes a width, as in {index:02}."
-        raise _fault("pattern_bad_format", pattern, f"uses {lexeme}, which has no such form", action, token=name)
-    return Token(name, int(width))
-
-
-def _attach(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Join neighbouring literals and decide which part of each belongs to which neighbour."""
-    joined: list[Item] = []
-    for item in items:
-        last = joined[-1] if joined else None
-        if isinstance(item, Literal) and isinstance(last, Literal):
-            joined[-1] = Literal(last.text + item.text)
-        else:
-            joined.append(item)
-    last_idx = len(joined) - 1
-    return tuple(
-        _split(item.text, first=idx == 0, last=idx == last_idx) if isinstance(item, Literal) else item
-        for idx, item in enumerate(joined)
-    )
-
-
-def _split(text: str, *, first: bool, last: bool) -> Literal:
-    if first:
-        return Literal(text, prefix=text)
-    if last:
-        return Literal(text, suffix=text)
-    between = _BETWEEN.fullmatch(text)
-    if between is None:  # "#" in {series}#{index}
-        return Literal(text, prefix=text)
-    return Literal(text, *between.groups())
-
-
-def _token_names(items: Sequence[Item]) -> list[str]:
-    names: list[str] = []
-    for item in items:
-        if isinstance(item, Token):
-            names.append(item.name)
-        elif isinstance(item, Bracketed):
-            names.extend(_token_names(item.items))
-    return names
-
-
-def _unbalanced(pattern: str, bracket: str) -> PatternError:
-    action = "Close every bracket that is opened within the same level; {{ and }} stand for a brace itself."
-    return _fault("pattern_unbalanced", pattern, f"has a {bracket!r} without its partner", action)
-
-
-def _fault(code: str, pattern: str, problem: str, action: str, **evidence: str) -> PatternError:
-    return PatternError(
-        Reason(code, f"The naming pattern {pattern!r} {problem}.", action, {"pattern": pattern, **evidence})
-    )
-
-
-# --- rendering -------------------------------------------------------------------------------------------------------
+def _with_series_level(pattern: Pattern) -> Pattern:
+    if "series" in pattern.tokens:
+        return pattern
+    *above, own = pattern.segments
+    if not pattern.tokens & {"index", "series_index"}:
+        own = (Token("index", after=" - "), *own)
+    return Pattern(pattern.text, (*above, (Token("series"),), own))
 
 
 def _values(tags: BookTags) -> dict[str, str]:
@@ -250,42 +136,114 @@ def _values(tags: BookTags) -> dict[str, str]:
         "series_index": index,
         "year": str(tags.year) if tags.year else "",
         "narrator": narrators[0] if narrators else "",
+        "narrators": ", ".join(narrators),
         "asin": safe_text(tags.asin or ""),
+        "isbn": safe_text(tags.isbn or ""),
         "language": safe_text(tags.language or ""),
+        "part": "",
     }
 
 
-def _render_segment(items: Sequence[Item], values: Mapping[str, str]) -> str:
-    """One folder name; empty when none of its tokens has a value. Too long: the longest value gives way, so that a
-    monster of a title does not push the year out of the name."""
-    if all(isinstance(item, Literal) for item in items):
-        return safe_segment("".join(item.text for item in items if isinstance(item, Literal)))
+def _levels(pattern: Pattern, values: Mapping[str, str]) -> list[tuple[Item, ...]]:
+    """The levels for these values: a token that brings its own `/` makes one, or none."""
+    levels: list[list[Item]] = []
+    for items in pattern.segments:
+        levels.append([])
+        for item in items:
+            if not isinstance(item, Token) or "/" not in item.before + item.after:
+                levels[-1].append(item)
+            elif values[item.name]:
+                *closed, before = item.before.split("/")
+                after, *opened = item.after.split("/")
+                for text in closed:
+                    levels[-1].append(text.rstrip(_SEPARATORS))
+                    levels.append([])
+                levels[-1].append(Token(item.name, item.width, before, after))
+                levels += [[text.lstrip(_SEPARATORS)] for text in opened]
+    return [joined(items) for items in levels]
+
+
+def _own_tokens(pattern: Pattern) -> list[str]:
+    """The tokens of the innermost level, which is the book's own folder."""
+    names: list[str] = []
+    *others, last = pattern.segments[-1]
+    for item in (*others, last):
+        names = [] if isinstance(item, Token) and "/" in item.before else names
+        names += token_names([item])
+        names = [] if isinstance(item, Token) and "/" in item.after and item is not last else names
+    return names
+
+
+def _render_segment(items: Sequence[Item], values: Mapping[str, str], limit: int = FOLDER_BYTES) -> str:
+    """One name of at most `limit` bytes; empty when none of its tokens has a value. Too long: the longest value gives
+    way, so that a monster of a title does not push the year out of the name."""
     fitted = dict(values)
-    names = _token_names(items)
+    names = token_names(items)
     text = _join(items, fitted)
     for _ in names:
-        excess = len(text.encode()) - FOLDER_BYTES
+        excess = len(text.encode()) - limit
         if excess <= 0:
             break
         longest = max(names, key=lambda name: len(fitted[name].encode()))
         fitted[longest] = shorten(fitted[longest], max(1, len(fitted[longest].encode()) - excess))
         text = _join(items, fitted)
-    return safe_segment(text)
+    return safe_segment(text, limit)
 
 
 def _join(items: Sequence[Item], values: Mapping[str, str]) -> str:
+    """Put values and texts together. Of a text between two tokens, what touches the first belongs to it, what touches
+    the second to that one, and the separator between appears only where both are there. Beside a token that says in
+    its braces what belongs to it, text stands on its own."""
+    if all(isinstance(item, str) for item in items):
+        return "".join(item for item in items if isinstance(item, str))
     text, separator, prefix, after_value = "", "", "", False
-    for item in items:
-        if isinstance(item, Literal):
-            text += item.suffix if after_value else ""
-            separator, prefix = item.separator or separator, item.prefix
+    for idx, item in enumerate(items):
+        if isinstance(item, str):
+            if (words := item.strip(_SEPARATORS)) and _stands_alone(items, idx):
+                leading, _, trailing = item.partition(words)
+                text += (separator + leading if text else "") + words
+                separator, prefix, after_value = trailing, "", True
+                continue
+            suffix, between, lead = _split(item, first=idx == 0, last=idx == len(items) - 1)
+            if after_value and suffix:
+                text, separator = text + separator + suffix, ""
+            separator = (separator if after_value else "") + between or separator
+            prefix = lead
             continue
         value = _value(item, values)
         if value:
-            text += (separator if text else "") + prefix + value
-            separator = ""
+            opening, closing = _affixes(item)
+            text += (separator if text else "") + prefix
+            text += (opening[0] if text else "") + opening[1] + value + closing[0]
+            separator = closing[1]
         prefix, after_value = "", bool(value)
     return text
+
+
+def _split(text: str, *, first: bool, last: bool) -> tuple[str, str, str]:
+    """What belongs to the token before, the separator, and what belongs to the token behind."""
+    if first:
+        return "", "", text
+    if last:
+        return text, "", ""
+    between = _BETWEEN.fullmatch(text)
+    if between is None:  # "#" in {series}#{index}
+        return "", "", text
+    return between[1], between[2], between[3]
+
+
+def _stands_alone(items: Sequence[Item], idx: int) -> bool:
+    left = items[idx - 1] if idx else None
+    right = items[idx + 1] if idx + 1 < len(items) else None
+    return (isinstance(left, Token) and bool(left.after)) or (isinstance(right, Token) and bool(right.before))
+
+
+def _affixes(item: Token | Bracketed) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What a token brings in its braces: (separator, rest) before it, (rest, separator) behind it."""
+    if isinstance(item, Bracketed):
+        return ("", ""), ("", "")
+    opening, closing = item.before.lstrip(_SEPARATORS), item.after.rstrip(_SEPARATORS)
+    return (item.before.removesuffix(opening), opening), (closing, item.after.removeprefix(closing))
 
 
 def _value(item: Token | Bracketed, values: Mapping[str, str]) -> str:
@@ -293,4 +251,7 @@ def _value(item: Token | Bracketed, values: Mapping[str, str]) -> str:
         inner = _join(item.items, values)
         return f"{item.opening}{inner}{item.closing}" if inner else ""
     value = values[item.name]
+    if item.name == "part" and value:
+        digits = max(item.width, len(value) if len(value) > 2 else 1)  # from 100 files all names have three
+        return value.lstrip("0").zfill(digits) if item.width else f"Part {value}"
     return re.sub(r"(?<![\d.])\d+", lambda number: number[0].zfill(item.width), value) if item.width else value
