@@ -259,6 +259,12 @@ class ApproveBody(Body):
     )
 
 
+class AnswerBody(Body):
+    answer: Line = Field(
+        description="One of the words in `waiting.evidence.answers` of the ticket.", examples=["names", "replace"]
+    )
+
+
 class RejectBody(Body):
     reason: Line | None = None
 

@@ -15,6 +15,7 @@ from earmark.api.field_errors import field_error
 from earmark.api.problems import PROBLEM_RESPONSES, Refusal
 from earmark.api.requests import (
     UUID,
+    AnswerBody,
     ApproveBody,
     MagnetBody,
     RejectBody,
@@ -141,6 +142,13 @@ async def approve_ticket(request: Request, id: IdInPath, body: ApproveBody | Non
     """Takes the candidate with this index, or the recommended one. Only from NEEDS_APPROVAL."""
     chosen = body.candidate_idx if body else None
     return views.brief(await desk_of(request).approve(house_of(request), _known(id), chosen, actor_of(request)))
+
+
+@admin.post("/ticket/{ticket_id}/answer", response_model=TicketBrief, summary="Answer its question")
+async def answer_ticket(request: Request, id: IdInPath, body: AnswerBody) -> TicketBrief:
+    """Settles what the ticket waits for a person to say: which order, whether to replace, whether to place. The words
+    that answer it stand in `waiting.evidence.answers`."""
+    return views.brief(await desk_of(request).answer(house_of(request), _known(id), body.answer, actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/reject", response_model=TicketBrief, summary="Reject")

@@ -171,6 +171,20 @@ def approve(
 
 
 @app.command()
+def answer(
+    ticket_id: Id,
+    word: Annotated[str, typer.Argument(help="One of the words the ticket offers, e.g. names or replace.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Answer what a ticket asks in the middle of its work: which order, whether to replace, whether to place."""
+    from earmark.cli.tickets import act as run
+
+    run(_remote(config, data_dir), ticket_id, "answer", {"answer": word}, as_json=as_json)
+
+
+@app.command()
 def reject(
     ticket_id: Id,
     reason: Annotated[str | None, typer.Option(help="Why none will do.")] = None,

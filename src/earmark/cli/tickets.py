@@ -135,6 +135,10 @@ def _print_ticket(ticket: Json) -> None:
     waiting = ticket.get("waiting")
     if waiting:
         console.print(f"[yellow]waits:[/] {escape(waiting['message'])}\n[dim]→ {escape(waiting['action'])}[/]")
+        for word, meaning in (waiting.get("evidence") or {}).get("answers", {}).items():
+            console.print(
+                f"  [bold]earmark answer {ticket['ticket_id'][:8]} {escape(word)}[/]  [dim]{escape(meaning)}[/]"
+            )
     for reason in details.get("reasons", []) if ticket["state"] == "NEEDS_APPROVAL" else []:
         console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
     if ticket["state"] == "NEEDS_APPROVAL":

@@ -13,10 +13,12 @@ from earmark.core.release import Release
 from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
+from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.failover import blocked_gate
 from earmark.pipeline.grab import admit_and_fetch, hand_to_client
 from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
+from earmark.pipeline.mediaserver import refuse_present
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.ports import Indexer, SearchQuery
 from earmark.store import Event, Severity, alerts, blocklist, candidates, decisions, events, tickets
@@ -44,8 +46,10 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
     ticket = await _begin_search(house, ticket_id)
     if ticket.state is not S.SEARCHING:
         return GO
-    if ticket.request.kind is not Kind.AUDIOBOOK:
+    if ticket.request.kind is Kind.MUSIC:
         raise unsupported_kind(ticket.request.kind)
+    check_request(house.settings.library, ticket.request)
+    await refuse_present(house, ticket)
     if not house.indexers:
         raise PermanentError(
             Reason(

@@ -25,9 +25,11 @@ from earmark.core.states import (
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import TicketRequest
+from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.grab import take_magnet
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.questions import BadAnswer, question_of
 from earmark.pipeline.torrentbox import Box, magnet_hash
 from earmark.pipeline.views import (
     Health,
@@ -50,6 +52,7 @@ from earmark.store import Tx, alerts, candidates, events, tickets
 from earmark.store.codec import dump
 
 __all__ = [
+    "BadAnswer",
     "BadCandidate",
     "Filed",
     "Health",
@@ -59,6 +62,7 @@ __all__ = [
     "Stats",
     "TicketConflict",
     "TicketView",
+    "answer",
     "approve",
     "cancel",
     "events_since",
@@ -117,6 +121,7 @@ async def file_ticket(house: House, ticket_id: TicketId | None, request: TicketR
     async with house.write() as tx:
         known = await tickets.get(tx, new.id)
         if known is None:
+            check_request(house.settings.library, request)
             await tickets.create(tx, new, request.requested_by)
             return Filed(new, created=True)
     if known.request_digest != digest:
@@ -157,6 +162,14 @@ async def reject(house: House, ticket_id: TicketId, reason: str | None, actor: s
     async with house.write() as tx:
         ticket = await tickets.require(tx, ticket_id)
         return await _move(tx, house, ticket, Rejected(house.now(), actor, reason), actor, wake=False)
+
+
+async def answer(house: House, ticket_id: TicketId, word: str, actor: str) -> Ticket:
+    """Answer what the ticket asks; it goes on at once. Raises BadAnswer."""
+    async with house.write() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        question = question_of(ticket, word)
+        return await tickets.answer(tx, ticket_id, question, word, at=house.now(), actor=actor)
 
 
 async def retry(house: House, ticket_id: TicketId, actor: str) -> Ticket:

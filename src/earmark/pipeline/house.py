@@ -21,7 +21,16 @@ from earmark.core.torrents import InfoHash, TorrentStatus
 from earmark.pipeline.bus import Bus
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.tokens import Tokens
-from earmark.ports import AudioBinder, ClientIdentity, Indexer, IndexerHealth, Matcher, TorrentClient
+from earmark.ports import (
+    AudioBinder,
+    ClientIdentity,
+    Indexer,
+    IndexerHealth,
+    Matcher,
+    MediaServer,
+    MetadataProvider,
+    TorrentClient,
+)
 from earmark.settings import Settings
 from earmark.store import Database, Tx, Vault
 
@@ -60,12 +69,15 @@ class House:
     client: TorrentClient
     binder: AudioBinder
     matcher: Matcher
+    server: MediaServer | None = None
+    providers: tuple[MetadataProvider, ...] = ()
     bus: Bus = field(default_factory=Bus)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
     config_file: Path | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: look for due tickets
     recorded: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: tell the bus
+    shelved: asyncio.Event = field(default_factory=asyncio.Event)  # a book came to the shelf: tell the media server
     handed_over: asyncio.Event = field(default_factory=asyncio.Event)  # the client got something: look at it now
     progress: dict[TicketId, Progress] = field(default_factory=dict)
     account: Account | None = None

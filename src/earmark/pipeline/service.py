@@ -26,10 +26,12 @@ from earmark.pipeline.engine import Engine, one_process, trim_history
 from earmark.pipeline.house import House
 from earmark.pipeline.loops import repeat
 from earmark.pipeline.matching import SoberMatcher
+from earmark.pipeline.mediaserver import tell_server
 from earmark.pipeline.monitor import save_bind_progress, watch
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
 from earmark.ports import IndexerHealth
+from earmark.servers import open_server
 from earmark.settings import ServerSettings, Settings
 from earmark.store import Database, Vault, sole_service, tickets
 
@@ -100,6 +102,7 @@ async def _open_rooms(
             client=client,
             binder=FfmpegBinder(tool, settings.converter.max_parallel_conversions),
             matcher=SoberMatcher(settings.matcher.auto_approve_threshold),
+            server=open_server(settings, clock=clock),
             clock=clock,
             config_file=config_file,
         )
@@ -108,6 +111,8 @@ async def _open_rooms(
             yield house
         finally:
             await client.close()
+            if house.server is not None:
+                await house.server.close()
             for indexer in house.indexers.values():
                 await indexer.close()
     finally:
@@ -130,6 +135,7 @@ async def _running(house: House, engine: Engine) -> AsyncIterator[None]:
         house.news.set()
         house.recorded.set()
         house.handed_over.set()
+        house.shelved.set()
         await engine.stop()
         # The engine can remember nothing more, so whatever is still in hand counts as interrupted: what it started ends.
         left = list(house.steps)
@@ -154,6 +160,7 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
         "duties": repeat("duties", partial(watch_duties, house), stop),
         "dispatcher": keep_dispatching(house, engine, stop),
         "crier": cry_events(house, stop),
+        "media server": repeat("media server", partial(tell_server, house), stop, wake=house.shelved),
         "history": repeat("history", partial(trim_history, engine, house), stop),
         "bind progress": repeat("bind progress", partial(save_bind_progress, house), stop),
     }

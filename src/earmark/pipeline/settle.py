@@ -10,6 +10,7 @@ from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.library.workspace import close_workspace
 from earmark.pipeline.failover import choose_another
 from earmark.pipeline.house import House, log
+from earmark.pipeline.questions import NeedsAnswer
 from earmark.settings import ProcessingSettings
 from earmark.store import Tx, tickets
 
@@ -24,7 +25,7 @@ def retry_delay(attempt: int, processing: ProcessingSettings, asked_for: float =
 
 
 async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None:
-    """Transient errors wait with back-off until the tries are used up. A bad release gives way to the next one;
+    """A question waits for its answer. Transient errors wait with back-off until the tries are used up. A bad release gives way to the next one;
     everything else fails the ticket."""
     async with house.write() as tx:
         ticket = await tickets.get(tx, ticket_id)
@@ -33,6 +34,8 @@ async def settle(house: House, ticket_id: TicketId, error: EarmarkError) -> None
             return
         if ticket.state is TicketState.CANCELLED:
             await _clear_later(tx, house, ticket)
+        elif isinstance(error, NeedsAnswer):
+            await tickets.wait(tx, ticket_id, Waiting(error.reason, house.now()), wake_at=None, at=house.now())
         elif error.transient and (_tries_left(house, ticket) or _rest_asked_for(house, error)):
             await _wait_and_retry(tx, house, ticket, error)
         else:

@@ -50,6 +50,19 @@ async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[Event]:
     return _events((await tx.execute(statement)).all())
 
 
+async def of_type(tx: Tx, type: str, after: int, limit: int = 500) -> list[Event]:
+    """Events of a type after number `after`, oldest first."""
+    statement = select(ticket_event).where(c.type == type, c.seq > after).order_by(c.seq).limit(limit)
+    return _events((await tx.execute(statement)).all())
+
+
+async def last_of_type(tx: Tx, type: str) -> Event | None:
+    """The newest event of a type."""
+    statement = select(ticket_event).where(c.type == type).order_by(c.seq.desc()).limit(1)
+    found = _events((await tx.execute(statement)).all())
+    return found[0] if found else None
+
+
 async def last_seq(tx: Tx) -> int:
     """The number of the newest event; 0 while nothing happened."""
     return (await tx.execute(select(func.max(c.seq)))).scalar_one() or 0
