@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.core.binding import BookTags, Chapter
-from earmark.library.sidecars import facts, metadata_json, metadata_opf, plain_text
+from earmark.core.release import SeriesRef
+from earmark.core.text import plain_text
+from earmark.library.sidecars import Facts, facts, metadata_json, metadata_opf, sidecar_files
 
 MOON = BookTags(
     "The First Men in the Moon",
@@ -133,15 +135,19 @@ TAGS = st.builds(
     authors=st.lists(TEXT, max_size=3).map(tuple),
     narrators=st.lists(TEXT, max_size=3).map(tuple),
     subtitle=st.none() | TEXT,
-    series=st.none() | st.text("ab <&é", max_size=20),
+    series=st.none() | st.text("ab <&é#1", max_size=20),
+    more_series=st.lists(
+        st.builds(SeriesRef, st.text("ab #2", max_size=9), st.text("1.#- ", max_size=5)), max_size=3
+    ).map(tuple),
     series_index=st.none() | TEXT,
-    year=st.none() | st.integers(1, 9999),
+    year=st.none() | st.integers(-50, 99999),
     publisher=st.none() | TEXT,
     description=st.none() | TEXT,
     language=st.none() | TEXT,
     genres=st.lists(TEXT, max_size=3).map(tuple),
     asin=st.none() | TEXT,
     isbn=st.none() | TEXT,
+    abridged=st.none() | st.booleans(),
 )
 
 
@@ -149,6 +155,80 @@ TAGS = st.builds(
 def test_both_sidecars_always_say_the_same(tags: BookTags, labels: list[str]) -> None:
     book = facts(tags, labels=labels)
     assert as_audiobookshelf_reads_opf(metadata_opf(book)) == as_audiobookshelf_reads_json(metadata_json(book, ()))
+
+
+@given(TAGS, st.booleans(), st.lists(TEXT, max_size=2))
+def test_the_sidecars_read_back_are_the_facts_they_were_made_of(
+    tags: BookTags, explicit: bool, labels: list[str]
+) -> None:
+    book = facts(tags, explicit=explicit, labels=labels)
+    files = sidecar_files(book)
+    document = json.loads(files["metadata.json"])
+    again = Facts(
+        title=document["title"],
+        subtitle=document["subtitle"],
+        authors=tuple(document["authors"]),
+        narrators=tuple(document["narrators"]),
+        series=tuple(SeriesRef(*split_series(text)) for text in document["series"]),
+        genres=tuple(document["genres"]),
+        labels=tuple(document["tags"]),
+        year=int(document["publishedYear"]) if document["publishedYear"] else None,
+        publisher=document["publisher"],
+        description=document["description"],
+        isbn=document["isbn"],
+        asin=document["asin"],
+        language=document["language"],
+        explicit=document["explicit"],
+        abridged=document["abridged"],
+    )
+    assert again == book
+    assert files.get("desc.txt", b"").decode().strip() == (book.description or "")
+    if "reader.txt" in files:
+        assert as_audiobookshelf_reads_names(files["reader.txt"].decode().split("\n")[0].strip()) == [*book.narrators]
+
+
+def split_series(text: str) -> tuple[str, str]:
+    found = re.search(r" #([^#\s]+)$", text)
+    return (text[: found.start()], found[1]) if found else (text, "")
+
+
+def as_audiobookshelf_reads_names(text: str) -> list[str]:
+    """Where its name parser cuts (server/utils/parsers/parseNameString.js); then it only reorders first and last."""
+    by = next((mark for mark in ("&", " and ", ";") if mark in text), ",")
+    return [name.strip() for part in text.split(by) for name in part.split(",")]
+
+
+def test_several_series_keep_their_own_places_in_every_sidecar() -> None:
+    tags = BookTags(
+        "T", series="Saga", series_index="2.5", more_series=(SeriesRef("World", "11"), SeriesRef("Saga", "9"))
+    )
+    files = sidecar_files(facts(tags))
+    assert json.loads(files["metadata.json"])["series"] == ["Saga #2.5", "World #11"]
+    metas = as_audiobookshelf_reads_opf(files["metadata.opf"])["series"]
+    assert metas == [
+        ("calibre:series", "Saga"),
+        ("calibre:series_index", "2.5"),
+        ("calibre:series", "World"),
+        ("calibre:series_index", "11"),
+    ]
+
+
+def test_the_text_sidecars_hold_description_and_narrators_and_are_left_out_without_them() -> None:
+    files = sidecar_files(facts(BookTags("T", narrators=("Ann Reader", "Cher"), description="<p>One</p><p>Two</p>")))
+    assert files["desc.txt"] == b"One\n\nTwo\n"
+    assert files["reader.txt"] == b"Ann Reader; Cher\n"
+    assert set(sidecar_files(facts(BookTags("T")))) == {"metadata.json", "metadata.opf"}
+
+
+def test_a_narrator_whose_name_would_be_torn_apart_is_left_to_the_other_sidecars() -> None:
+    files = sidecar_files(facts(BookTags("T", narrators=("Smith & Sons",))))
+    assert "reader.txt" not in files
+    assert json.loads(files["metadata.json"])["narrators"] == ["Smith & Sons"]
+
+
+def test_an_abridged_book_says_so() -> None:
+    assert json.loads(metadata_json(facts(BookTags("T", abridged=True)), ()))["abridged"] is True
+    assert json.loads(metadata_json(facts(BookTags("T", abridged=True), abridged=False), ()))["abridged"] is False
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""The files beside a book that tell media servers what it is: `metadata.json` and `metadata.opf` as Audiobookshelf
-reads them (checked against its own parsers), both made from the same cleaned facts so that they can never disagree.
-Makes bytes; where they go is the placement's business."""
+"""The files beside a book that tell media servers what it is: `metadata.json`, `metadata.opf`, `desc.txt` and `reader.txt`
+as Audiobookshelf reads them (checked against its own parsers), all made from the same cleaned facts so that they can
+never disagree. Makes bytes; where they go is the placement's business."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from xml.etree import ElementTree as ET
 
 from earmark.core.binding import BookTags, Chapter
 from earmark.core.reasons import JsonValue
+from earmark.core.release import SeriesRef
 from earmark.core.text import plain_text
 
 METADATA_JSON = "metadata.json"
 METADATA_OPF = "metadata.opf"
+DESC_TXT = "desc.txt"
+READER_TXT = "reader.txt"
+COVER_JPG = "cover.jpg"
 
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What both sidecars say: cleaned text, no empty and no repeated names, None where nothing is known."""
+    """What all sidecars say: cleaned text, no empty and no repeated names, None where nothing is known."""
 
     title: str
     subtitle: str | None
     authors: tuple[str, ...]
     narrators: tuple[str, ...]
-    series: str | None
-    sequence: str | None
+    series: tuple[SeriesRef, ...]  # the primary one first; an index in a form Audiobookshelf takes
     genres: tuple[str, ...]
     labels: tuple[str, ...]
     year: int | None
@@ -42,32 +45,50 @@ class Facts:
     abridged: bool
 
 
-def facts(tags: BookTags, *, labels: Sequence[str] = (), explicit: bool = False, abridged: bool = False) -> Facts:
-    """Clean tags for the sidecars. `labels` are what Audiobookshelf calls tags."""
-    series = _line(tags.series)
+def facts(tags: BookTags, *, labels: Sequence[str] = (), explicit: bool = False, abridged: bool | None = None) -> Facts:
+    """Clean tags for the sidecars. `labels` are what Audiobookshelf calls tags; `abridged` overrules the tags'."""
     return Facts(
         title=_line(tags.title) or "Untitled",
         subtitle=_line(tags.subtitle),
         authors=_lines(tags.authors),
         narrators=_lines(tags.narrators),
-        series=series,
-        sequence=_sequence(tags.series_index) if series else None,
+        series=_series((SeriesRef(tags.series or "", tags.series_index or ""), *tags.more_series)),
         genres=_lines(tags.genres),
         labels=_lines(labels),
-        year=tags.year or None,
+        year=tags.year if tags.year and 0 < tags.year <= 9999 else None,
         publisher=_line(tags.publisher),
         description=plain_text(tags.description or "") or None,
         isbn=_line(tags.isbn),
         asin=_line(tags.asin),
         language=_line(tags.language),
         explicit=explicit,
-        abridged=abridged,
+        abridged=bool(tags.abridged if abridged is None else abridged),
     )
+
+
+def sidecar_files(book: Facts, chapters: Sequence[Chapter] = ()) -> dict[str, bytes]:
+    """Every sidecar of a book by file name. Those that would say nothing are left out."""
+    texts = {DESC_TXT: desc_txt(book), READER_TXT: reader_txt(book)}
+    return {METADATA_JSON: metadata_json(book, chapters), METADATA_OPF: metadata_opf(book)} | {
+        name: data for name, data in texts.items() if data is not None
+    }
+
+
+def desc_txt(book: Facts) -> bytes | None:
+    """`desc.txt`: the description as it is; None when there is none."""
+    return f"{book.description}\n".encode() if book.description else None
+
+
+def reader_txt(book: Facts) -> bytes | None:
+    """`reader.txt`: the narrators on its first and only line; None when there are none, or when a name holds what
+    Audiobookshelf takes for the end of a name, so that this file would say something else than the others."""
+    if not book.narrators or any(re.search(r"[,;&]| and ", name) for name in book.narrators):
+        return None
+    return f"{'; '.join(book.narrators)}\n".encode()  # a comma would make "Last, First" of one-word names
 
 
 def metadata_json(book: Facts, chapters: Sequence[Chapter]) -> bytes:
     """`metadata.json`: every key with the type Audiobookshelf demands, for it drops a value of another type."""
-    series = f"{book.series} #{book.sequence}" if book.sequence else book.series
     document: dict[str, JsonValue] = {
         "tags": list(book.labels),
         "chapters": [_chapter(idx, chapter) for idx, chapter in enumerate(chapters)],
@@ -75,7 +96,7 @@ def metadata_json(book: Facts, chapters: Sequence[Chapter]) -> bytes:
         "subtitle": book.subtitle,
         "authors": list(book.authors),
         "narrators": list(book.narrators),
-        "series": [series] if series else [],
+        "series": [f"{one.name} #{one.index}" if one.index else one.name for one in book.series],
         "genres": list(book.genres),
         "publishedYear": str(book.year) if book.year else None,
         "publishedDate": None,  # only the year is known; a made-up day would look like a fact
@@ -122,10 +143,10 @@ def metadata_opf(book: Facts) -> bytes:
         _add(metadata, "dc:subject", genre)
     for label in book.labels:
         _add(metadata, "dc:tag", label)
-    if book.series:
-        ET.SubElement(metadata, "meta", {"name": "calibre:series", "content": book.series})
-        if book.sequence:  # must follow its series directly
-            ET.SubElement(metadata, "meta", {"name": "calibre:series_index", "content": book.sequence})
+    for one in book.series:
+        ET.SubElement(metadata, "meta", {"name": "calibre:series", "content": one.name})
+        if one.index:  # must follow its series directly
+            ET.SubElement(metadata, "meta", {"name": "calibre:series_index", "content": one.index})
     ET.indent(package)
     document: str = ET.tostring(package, encoding="unicode")
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{document}\n".encode()
@@ -137,9 +158,17 @@ def _chapter(idx: int, chapter: Chapter) -> JsonValue:
     return {"id": idx, "start": round(chapter.start_secs, 3), "end": round(chapter.end_secs, 3), "title": title}
 
 
-def _sequence(index: str | None) -> str | None:
-    # Audiobookshelf takes what follows " #" only when it holds neither a space nor another #.
-    return re.sub(r"[\s#]+", "", _line(index) or "") or None
+def _series(told: Sequence[SeriesRef]) -> tuple[SeriesRef, ...]:
+    """Series with a name, each once. Audiobookshelf takes what follows the last " #" for the place in the series, but
+    only when that holds neither a space nor another #: a name that ends so is read the same way here."""
+    found: dict[str, str] = {}
+    for one in told:
+        name, index = _line(one.name) or "", re.sub(r"[\s#]+", "", _line(one.index) or "")
+        if not index and (written := re.fullmatch(r"(.+) #([^#\s]+)", name)):
+            name, index = written[1].rstrip(), written[2]
+        if name:
+            found[name] = found.get(name) or index
+    return tuple(SeriesRef(name, index) for name, index in found.items())
 
 
 def _line(text: str | None) -> str | None:
