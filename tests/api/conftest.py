@@ -65,7 +65,7 @@ def settings_for_tests(**server: Any) -> Settings:
             **server,
         ),
         mam=MamSettings(mam_id=SecretStr("the-mam-cookie")),
-        library=LibrarySettings(audiobooks=Path("/books"), music=Path("/media")),
+        library=LibrarySettings(audiobooks=Path("/books"), ebooks=Path("/ebooks"), music=Path("/media")),
     )
 
 

@@ -34,8 +34,9 @@ UNKNOWN_VALUE = 0.4  # what an unstated fact is worth where the wish names one: 
 CLASH = 0.5  # below this two stated names are different people or works
 
 AUDIO_TYPES = frozenset({"m4b", "m4a", "mp3", "flac", "ogg", "opus", "aac", "wma", "wav"})
-TEXT_TYPES = frozenset({"epub", "mobi", "azw3", "azw", "pdf", "cbz", "cbr", "djvu", "txt"})
+TEXT_TYPES = frozenset({"epub", "mobi", "azw3", "azw", "prc", "pdf", "cbz"})  # those that can be read and checked
 FORMAT_VALUE = {"m4b": 1.0, "m4a": 0.9, "mp3": 0.85, "flac": 0.85, "opus": 0.8, "ogg": 0.8, "aac": 0.8}
+TEXT_VALUE = {"epub": 1.0, "azw3": 0.95, "cbz": 0.9, "mobi": 0.9, "azw": 0.85, "prc": 0.85, "pdf": 0.75}
 
 _NOT_THE_WORK = re.compile(
     r"\b(study guide|summary of|summary and analysis|sparknotes|cliffs?notes|companion to|analysis of|workbook for)\b",
@@ -103,10 +104,9 @@ def _series(_: Kind, wish: BookWish, release: Release) -> Component | None:
     return Component("series", WEIGHTS["series"], value, f"{best.name} {best.index} for {wish.series}".strip())
 
 
-def _format(kind: Kind, _: BookWish, release: Release) -> Component | None:
-    if kind is not Kind.AUDIOBOOK:
-        return None
-    known = [FORMAT_VALUE[t] for t in release.filetypes if t in FORMAT_VALUE]
+def _format(kind: Kind, _: BookWish, release: Release) -> Component:
+    values = FORMAT_VALUE if kind is Kind.AUDIOBOOK else TEXT_VALUE
+    known = [values[t] for t in release.filetypes if t in values]
     text = " ".join(release.filetypes) or "format not stated"
     return Component("format", WEIGHTS["format"], max(known) if known else None, text)
 

@@ -87,10 +87,10 @@ async def _tags(house: House, ticket: Ticket, info_hash: InfoHash, infos: list[A
     wish = ticket.request.wish
     if not isinstance(wish, BookWish):
         raise unsupported_kind(ticket.request.kind)
-    return book_tags(wish, await _release_of(house, ticket, info_hash), infos[0].tags, ticket.request.metadata_to_embed)
+    return book_tags(wish, await release_of(house, ticket, info_hash), infos[0].tags, ticket.request.metadata_to_embed)
 
 
-async def _release_of(house: House, ticket: Ticket, info_hash: InfoHash) -> Release | None:
+async def release_of(house: House, ticket: Ticket, info_hash: InfoHash) -> Release | None:
     """The release this ticket's torrent came from; None for a magnet a person gave."""
     async with house.db.read() as tx:
         record = await torrents.get(tx, info_hash)

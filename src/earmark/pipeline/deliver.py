@@ -6,9 +6,11 @@ from __future__ import annotations
 from earmark.core.states import Completed, CompletionStats, Converting, Downloading, Placing
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
+from earmark.core.wish import Kind
 from earmark.library.placement import Placed
 from earmark.library.workspace import close_workspace
 from earmark.pipeline.binding import bind_book, bound_already, sources_of
+from earmark.pipeline.ebooks import prepare_ebook, shelve_ebook
 from earmark.pipeline.house import House
 from earmark.pipeline.placing import put_on_shelf
 from earmark.pipeline.stages import stage_seconds
@@ -41,11 +43,11 @@ async def verify_download(house: House, ticket_id: TicketId) -> Outcome:
 
 
 async def bind(house: House, ticket_id: TicketId) -> Outcome:
-    """One proven M4B in the workspace; then the ticket is PLACING."""
+    """One proven M4B in the workspace, or an e-book read and chosen; then the ticket is PLACING."""
     ticket, payload = await _payload(house, ticket_id)
     if not isinstance(payload, Converting):
         return GO
-    await bind_book(house, ticket, payload)
+    await (prepare_ebook if _is_ebook(ticket) else bind_book)(house, ticket, payload)
     placing = Placing(payload.torrent_hash, house.now(), total_files=0)
     async with house.write() as tx:
         await tickets.move(tx, ticket_id, placing, at=house.now(), actor="earmark")
@@ -58,10 +60,7 @@ async def place_on_shelf(house: House, ticket_id: TicketId) -> Outcome:
     ticket, payload = await _payload(house, ticket_id)
     if not isinstance(payload, Placing):
         return GO
-    if not bound_already(house, ticket):
-        files = await sources_of(house, ticket, InfoHash(payload.torrent_hash))
-        await bind_book(house, ticket, Converting(payload.torrent_hash, house.now(), len(files)))
-    placed = await put_on_shelf(house, ticket, payload)
+    placed = await (shelve_ebook if _is_ebook(ticket) else _shelve_audiobook)(house, ticket, payload)
     async with house.write() as tx:
         stats = await _stats(tx, ticket_id, InfoHash(payload.torrent_hash), placed)
         done = Completed(house.now(), stats, str(placed.folder), placed.files)
@@ -69,11 +68,22 @@ async def place_on_shelf(house: House, ticket_id: TicketId) -> Outcome:
     return GO
 
 
+async def _shelve_audiobook(house: House, ticket: Ticket, payload: Placing) -> Placed:
+    if not bound_already(house, ticket):
+        files = await sources_of(house, ticket, InfoHash(payload.torrent_hash))
+        await bind_book(house, ticket, Converting(payload.torrent_hash, house.now(), len(files)))
+    return await put_on_shelf(house, ticket, payload)
+
+
 async def tidy(house: House, ticket_id: TicketId) -> Outcome:
     """Nothing of the work stays behind."""
     await close_workspace(house.work_dir, ticket_id)
     house.progress.pop(ticket_id, None)
     return STOP
+
+
+def _is_ebook(ticket: Ticket) -> bool:
+    return ticket.request.kind is Kind.EBOOK
 
 
 async def _stats(tx: Tx, ticket_id: TicketId, info_hash: InfoHash, placed: Placed) -> CompletionStats:

@@ -28,7 +28,7 @@ def unsupported_kind(kind: Kind) -> PermanentError:
     return PermanentError(
         Reason(
             "unsupported_kind",
-            f"Tickets of kind {kind} are accepted and kept, but this version of Earmark only carries out audiobooks.",
+            f"Tickets of kind {kind} are accepted and kept, but this version of Earmark carries out audiobooks and e-books only.",
             "Cancel the ticket, or retry it after updating Earmark.",
             {"kind": str(kind)},
         )

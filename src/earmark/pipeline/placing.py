@@ -7,7 +7,7 @@ from earmark.core.states import Placing, TicketState
 from earmark.core.ticket import Ticket
 from earmark.library.placement import Placed, place
 from earmark.library.sidecars import facts, metadata_json, metadata_opf
-from earmark.library.survey import Planned, plan_placement
+from earmark.library.survey import PlacementPlan, Planned, plan_placement
 from earmark.library.workspace import workspace_of
 from earmark.pipeline.binding import BOOK, COVER, bound_facts
 from earmark.pipeline.bus import Message
@@ -30,7 +30,12 @@ async def put_on_shelf(house: House, ticket: Ticket, payload: Placing) -> Placed
         files.append(Planned(folder / COVER, "cover.jpg", "cover"))
     parts = render(parse_pattern(house.settings.library.pattern), tags)
     root = house.settings.library.audiobooks.absolute()
-    plan = plan_placement(root, parts, files, ticket.id, workspace=folder)
+    return await place_files(house, ticket, plan_placement(root, parts, files, ticket.id, workspace=folder))
+
+
+async def place_files(house: House, ticket: Ticket, plan: PlacementPlan) -> Placed:
+    """Carry out a ticket's plan as its stage `place`, telling how far it is."""
+    files = plan.files
 
     def report(done: int, total: int) -> None:
         progress = Progress.of(TicketState.PLACING, "place", done, total, "files", files[min(done, total - 1)].name)
