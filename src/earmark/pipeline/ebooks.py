@@ -18,10 +18,9 @@ from earmark.core.states import Completed, Converting, Placing, TicketState
 from earmark.core.ticket import Ticket
 from earmark.core.torrents import InfoHash, TorrentEntry
 from earmark.core.wish import BookWish, Kind, TicketRequest
-from earmark.library.placement import Placed
+from earmark.library.placement import Placed, PlacementPlan, Planned, plan_placement
 from earmark.library.sidecars import facts as sidecar_facts
 from earmark.library.sidecars import metadata_json, metadata_opf
-from earmark.library.survey import PlacementPlan, Planned, plan_placement
 from earmark.library.workspace import open_workspace, workspace_of
 from earmark.media.ebooks import EbookCorrupt, read_ebook
 from earmark.pipeline.binding import release_of

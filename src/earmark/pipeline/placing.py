@@ -5,9 +5,8 @@ from __future__ import annotations
 from earmark.core.naming import file_name, parse_pattern, render
 from earmark.core.states import Placing, TicketState
 from earmark.core.ticket import Ticket
-from earmark.library.placement import Placed, place
+from earmark.library.placement import Placed, PlacementPlan, Planned, place, plan_placement
 from earmark.library.sidecars import facts, metadata_json, metadata_opf
-from earmark.library.survey import PlacementPlan, Planned, plan_placement
 from earmark.library.workspace import workspace_of
 from earmark.pipeline.binding import BOOK, COVER, bound_facts
 from earmark.pipeline.bus import Message
