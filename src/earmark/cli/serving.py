@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ from earmark.cli.remote import note_service
 from earmark.core.reasons import EarmarkError
 from earmark.pipeline.house import House
 from earmark.pipeline.service import open_house
-from earmark.settings import ServerSettings
+from earmark.settings import ServerSettings, Settings
+from earmark.settings_file import Changes, locked, save_settings
 from earmark.settings_sources import Loaded, check_paths, load_settings
 from earmark.web import BoundDesk, create_web, static_files
 
@@ -41,6 +43,7 @@ async def _serve(loaded: Loaded) -> None:
     async with open_house(
         loaded.settings, loaded.data_dir, config_file=loaded.config_file, reload_server=_reload(loaded)
     ) as house:
+        house.keeper = KeptSettings(loaded)
         host, port = listener.getsockname()[:2]
         url = f"http://{host}:{port}{loaded.settings.server.url_base}"
         noted = note_service(loaded.data_dir, url)
@@ -121,12 +124,25 @@ def listen(server: ServerSettings) -> socket.socket:
     return listener
 
 
+class KeptSettings:
+    """The settings of this process as they stand in file and environment, changed from the pages."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+
+    def save(self, changes: Changes) -> Settings:
+        self._loaded = save_settings(self._loaded, changes, environ=os.environ)
+        check_paths(self._loaded)
+        return self._loaded.settings
+
+    def locked(self, dotted: str) -> str | None:
+        return locked(self._loaded, dotted)
+
+
 def _reload(loaded: Loaded) -> Callable[[], ServerSettings | None]:
     """Read the server section anew, for keys that change while the service runs."""
 
     def reload() -> ServerSettings | None:
-        import os
-
         try:
             fresh = load_settings(config=loaded.config_file, data_dir=loaded.data_dir, environ=os.environ)
         except EarmarkError:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -32,6 +33,7 @@ from earmark.ports import (
     TorrentClient,
 )
 from earmark.settings import Settings
+from earmark.settings_file import Changes
 from earmark.store import Database, Tx, Vault
 
 log = structlog.get_logger("earmark")
@@ -45,6 +47,18 @@ async def _nothing_runs(_: TicketId, __: int) -> None:
 
 async def _no_session(_: str) -> IndexerHealth:
     return IndexerHealth(ok=False, message="This Earmark has no tracker with a session.")
+
+
+class Keeper(Protocol):
+    """Whoever keeps the settings file of this process."""
+
+    def save(self, changes: Changes) -> Settings:
+        """Write changes; raises `ConfigError` naming what is wrong, and then nothing has changed."""
+        ...
+
+    def locked(self, dotted: str) -> str | None:
+        """Where "section.key" is set that cannot be changed here; None when it can."""
+        ...
 
 
 @dataclass(slots=True)
@@ -75,6 +89,7 @@ class House:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
     config_file: Path | None = None
+    keeper: Keeper | None = None  # None: the settings of this process cannot be changed while it runs
     news: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: look for due tickets
     recorded: asyncio.Event = field(default_factory=asyncio.Event)  # something was written: tell the bus
     shelved: asyncio.Event = field(default_factory=asyncio.Event)  # a book came to the shelf: tell the media server
