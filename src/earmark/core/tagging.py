@@ -286,13 +286,13 @@ def _more(refs: Iterable[SeriesRef], primary: str | None) -> tuple[SeriesRef, ..
     for ref in refs:
         name = re.sub(r"\s*[;#]\s*", " ", line(ref.name) or "").strip()
         if primary and name and name.casefold() != primary.casefold():
-            kept.setdefault(name.casefold(), SeriesRef(name, (_index(ref.index) or "").replace(";", ",")))
+            kept.setdefault(name.casefold(), SeriesRef(name, _index(ref.index) or ""))
     return tuple(kept.values())
 
 
 def _index(text: str | None) -> str | None:
     """“#2.5” → “2.5”; letters and ranges stay."""
-    return (line(text, 100) or "").removeprefix("#").strip() or None
+    return (line(text, 100) or "").replace(";", ",").lstrip("# ") or None
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,87 +1,60 @@
-"""Tags, cover and chapter marks of a finished book: written and read back with mutagen.
+"""Tags, cover and chapter marks of a finished book, for M4B, MP3, FLAC, Ogg Vorbis and Opus.
 
-Only files of our own making are written to. Which names the fields have is what Audiobookshelf, Apple Books and Plex
-read; authors and narrators are one text each, parted by commas, because none of the three reads repeated values.
+Which names the fields have is what Audiobookshelf (album is the title, artist the author, composer the narrator; its
+`server/utils/prober.js`), Apple Books and Plex read; authors and narrators are one text each, parted by commas, because
+none of the three reads repeated values. How a container holds a field is `tagfile`'s business.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
-
-from mutagen import MutagenError
-from mutagen.mp4 import MP4, AtomDataType, MP4Cover, MP4FreeForm
 
 from earmark.core.binding import BookTags, Chapter
-from earmark.media.containers import spans
+from earmark.core.release import SeriesRef
+from earmark.core.tagging import presentable
+from earmark.media.containers import read_container
+from earmark.media.pictures import embedded_pictures
+from earmark.media.tagfile import Fields, read_fields, write_fields
 
-AUDIOBOOK = 2  # `stik`: what kind of media this is
-_FREE = "----:com.apple.iTunes:"
 
+def write_tags(path: Path, tags: BookTags, cover: Path | None = None, *, chapters: Sequence[Chapter] = ()) -> None:
+    """Replace the tags and the picture of our own file at `path` by `tags`, cleaned (`core.tagging.presentable`), and
+    by the cover (JPEG or PNG). The audio is not touched. Chapter marks stay as they are unless `chapters` are given;
+    an M4B gets its marks when it is muxed, never here.
 
-def write_tags(path: Path, tags: BookTags, cover: Path | None = None) -> None:
-    """Write `tags` and the cover (JPEG or PNG) into the M4B at `path`, replacing what it had; chapters stay."""
-    audio = MP4(path)
-    audio.delete()
-    audio = MP4(path)
-    if audio.tags is None:
-        audio.add_tags()
-    for key, value in _fields(tags).items():
-        audio.tags[key] = value
-    if cover is not None:
-        data = cover.read_bytes()
-        kind = MP4Cover.FORMAT_PNG if data.startswith(b"\x89PNG") else MP4Cover.FORMAT_JPEG
-        audio.tags["covr"] = [MP4Cover(data, imageformat=kind)]
-    audio.save()
+    Raises PermanentError `tags_unsupported`, `tags_failed`; OSError.
+    """
+    picture = cover.read_bytes() if cover is not None else None
+    marks = [Chapter(one_line(c.title), c.start_secs, c.end_secs) for c in chapters]
+    write_fields(path, fields_of(tags), picture, chapters=marks, audiobook=True)
 
 
 def read_tags(path: Path) -> BookTags:
-    """The tags of an M4B as `write_tags` wrote them (or as others did, as far as the fields are the same)."""
-    raw = cast("dict[str, list[object]]", dict(MP4(path).tags or {}))
-
-    def text(key: str) -> str | None:
-        values = raw.get(key)
-        if not values:
-            return None
-        first = values[0]
-        return (bytes(first).decode("utf-8", "replace") if isinstance(first, bytes) else str(first)) or None
-
-    year = re.match(r"\d{4}", text("\xa9day") or "")
-    return BookTags(
-        title=text("\xa9nam") or "",
-        authors=_people(text("\xa9ART")),
-        narrators=_people(text("\xa9wrt")),
-        subtitle=text(_FREE + "SUBTITLE"),
-        series=text(_FREE + "SERIES") or text("\xa9mvn"),
-        series_index=text(_FREE + "SERIES-PART") or text("\xa9mvi"),
-        year=int(year.group()) if year else None,
-        publisher=text(_FREE + "PUBLISHER"),
-        description=text("ldes") or text("desc"),
-        language=text(_FREE + "LANGUAGE"),
-        genres=tuple(str(g) for g in raw.get("\xa9gen", ())),
-        asin=text(_FREE + "ASIN"),
-        isbn=text(_FREE + "ISBN"),
-    )
+    """The tags as `write_tags` wrote them: `read_tags(p) == presentable(tags)`. Those that others wrote, as far as
+    the fields are the same. Raises PermanentError `tags_unsupported`, `tags_failed`; OSError."""
+    return tags_of(read_fields(path))
 
 
 def read_chapters(path: Path) -> tuple[Chapter, ...]:
-    """Chapter marks of an M4B from its chapter list. That list ends at 255: `proof` reads longer ones with ffmpeg."""
-    try:
-        audio = MP4(path)
-    except MutagenError:
-        return ()
-    return spans([(float(c.start), str(c.title)) for c in audio.chapters or ()], float(audio.info.length))
+    """Chapter marks of a book. An M4B's list ends at 255: `proof` reads longer ones with ffmpeg."""
+    info = read_container(path)
+    return info.chapters if info else ()
 
 
 def has_cover(path: Path) -> bool:
-    return bool((MP4(path).tags or {}).get("covr"))
+    return read_cover(path) is not None
+
+
+def read_cover(path: Path) -> bytes | None:
+    """The embedded picture (the front cover before others) as it is; None when there is none."""
+    return next(iter(embedded_pictures(path)), None)
 
 
 def joined(names: Sequence[str]) -> str:
     """People as one text."""
-    return ", ".join(names)
+    return ", ".join(presentable(BookTags("", tuple(names))).authors)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -89,43 +62,74 @@ def one_line(text: str, limit: int = 200) -> str:
 
     A backslash at the end goes too: ffmpeg 5 takes it for a line that goes on, however it is escaped.
     """
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:limit].rstrip("\\ ")
+    plain = text.encode("utf-8", "ignore").decode("utf-8")  # half a surrogate pair cannot be written anywhere
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", plain).strip()[:limit].rstrip("\\ ")
 
 
-def _fields(tags: BookTags) -> dict[str, list[object]]:
-    authors, narrators = joined(tags.authors), joined(tags.narrators)
+def fields_of(tags: BookTags) -> Fields:
+    """A book's tags under the names of Vorbis comments."""
+    book = presentable(tags)
+    authors, narrators = ", ".join(book.authors), ", ".join(book.narrators)
     plain: dict[str, str | None] = {
-        "\xa9nam": tags.title,
-        "\xa9alb": tags.title,
-        "\xa9ART": authors,
-        "aART": authors,
-        "\xa9wrt": narrators,
-        "\xa9nrt": narrators,
-        "\xa9day": str(tags.year) if tags.year else None,
-        "desc": tags.description,
-        "ldes": tags.description,
-        "\xa9mvn": tags.series,
+        "TITLE": book.title,
+        "ALBUM": book.title,
+        "ARTIST": authors,
+        "ALBUMARTIST": authors,
+        "COMPOSER": narrators,
+        "NARRATOR": narrators,
+        "SUBTITLE": book.subtitle,
+        "SERIES": book.series,
+        "SERIES-PART": book.series_index,
+        "DATE": f"{book.year:04}" if book.year else None,
+        "PUBLISHER": book.publisher,
+        "DESCRIPTION": book.description,
+        "LANGUAGE": book.language,
+        "ASIN": book.asin,
+        "ISBN": book.isbn,
+        "ABRIDGED": None if book.abridged is None else str(book.abridged).lower(),
     }
-    free = {
-        "SUBTITLE": tags.subtitle,
-        "SERIES": tags.series,
-        "SERIES-PART": tags.series_index,
-        "PUBLISHER": tags.publisher,
-        "LANGUAGE": tags.language,
-        "ASIN": tags.asin,
-        "ISBN": tags.isbn,
-    }
-    fields: dict[str, list[object]] = {key: [value] for key, value in plain.items() if value}
-    fields["stik"] = [AUDIOBOOK]
-    if tags.genres:
-        fields["\xa9gen"] = list(tags.genres)
-    if tags.series and tags.series_index and re.fullmatch(r"\d{1,4}", tags.series_index):
-        fields["\xa9mvi"] = [int(tags.series_index)]  # holds whole numbers only; 2.5 stands in SERIES-PART alone
-    for name, value in free.items():
-        if value:
-            fields[_FREE + name] = [MP4FreeForm(value.encode(), dataformat=AtomDataType.UTF8)]
+    fields: dict[str, Sequence[str]] = {name: [text] for name, text in plain.items() if text}
+    if book.genres:
+        fields["GENRE"] = book.genres
+    if book.series and book.more_series:  # Audiobookshelf reads several series from here: “One #1; Other #2”
+        primary = SeriesRef(re.sub(r"[;#]", " ", book.series), book.series_index or "")
+        fields["GROUPING"] = ["; ".join(_numbered(ref) for ref in (primary, *book.more_series))]
     return fields
 
 
-def _people(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+def tags_of(fields: Mapping[str, Sequence[str]]) -> BookTags:
+    """What `fields_of` made, read back."""
+
+    def text(*names: str) -> str | None:
+        return next((fields[name][0] for name in names if fields.get(name)), None)
+
+    year = re.match(r"\d{4}", text("DATE", "YEAR") or "")
+    return presentable(
+        BookTags(
+            title=text("ALBUM", "TITLE") or "",
+            authors=tuple(fields.get("ARTIST") or fields.get("ALBUMARTIST") or ()),
+            narrators=tuple(fields.get("COMPOSER") or fields.get("NARRATOR") or ()),
+            subtitle=text("SUBTITLE"),
+            series=text("SERIES"),
+            series_index=text("SERIES-PART"),
+            year=int(year.group()) if year else None,
+            publisher=text("PUBLISHER"),
+            description=text("DESCRIPTION"),
+            language=text("LANGUAGE"),
+            genres=tuple(genre for value in fields.get("GENRE", ()) for genre in value.split(";")),
+            asin=text("ASIN"),
+            isbn=text("ISBN"),
+            abridged={"true": True, "false": False}.get(text("ABRIDGED") or ""),
+            more_series=_others(text("GROUPING")) if text("SERIES") else (),
+        )
+    )
+
+
+def _numbered(ref: SeriesRef) -> str:
+    return f"{ref.name} #{ref.index}" if ref.index else ref.name
+
+
+def _others(grouping: str | None) -> tuple[SeriesRef, ...]:
+    """All series of the text but the first, which has fields of its own."""
+    parts = [part.strip().partition(" #") for part in (grouping or "").split(";")]
+    return tuple(SeriesRef(name.strip(), index.strip()) for name, _, index in parts[1:])
