@@ -251,7 +251,9 @@ def _plain(
 def spans(marks: Iterable[tuple[float, str]], total_secs: float) -> tuple[Chapter, ...]:
     """Chapters from start marks: each ends where the next begins, the last at the end."""
     ordered = sorted(marks, key=lambda m: m[0])
-    ends = [*(start for start, _ in ordered[1:]), max(total_secs, ordered[-1][0] if ordered else 0.0)]
+    if not ordered:
+        return ()
+    ends = [*(start for start, _ in ordered[1:]), max(total_secs, ordered[-1][0])]
     return tuple(Chapter(title, start, end) for (start, title), end in zip(ordered, ends, strict=True))
 
 
