@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
-import zipfile
-from html import escape
 from pathlib import Path
 from typing import Any
+
+from sandbox_ebooks import Text, epub, mobi, pdf
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parent / "src" / "earmark" / "sandbox" / "library"
@@ -46,8 +46,9 @@ def build(release: Release, folder: Path) -> None:
     """One release: its cover and its files."""
     cover = folder / "cover.jpg"
     draw_cover(release, cover)
-    if "epub" in release:
-        write_epub(release, folder / release["epub"], cover)
+    if "ebooks" in release:
+        for name in release["ebooks"]:
+            write_ebook(release, folder / name, cover)
         cover.rename(folder / "poster.jpg")  # the site's picture; the torrent leaves it out
         return
     with tempfile.TemporaryDirectory() as place:
@@ -146,50 +147,21 @@ def draw_cover(release: Release, target: Path) -> None:
         ffmpeg("-f", "lavfi", "-i", source, "-vf", ",".join(filters), "-frames:v", "1", "-q:v", "5", str(target))
 
 
-def write_epub(release: Release, target: Path, cover: Path) -> None:
-    """A small valid EPUB 3 with a cover, a table of contents and one page per chapter."""
+def write_ebook(release: Release, target: Path, cover: Path) -> None:
+    """One e-book by its ending. `release["epub"]` is the version of an EPUB, 3 when nothing is said."""
     notes = release["notes"]
-    pages = [f"chapter{n}.xhtml" for n in range(1, len(release["chapter"]) + 1)]
-    items = "".join(
-        f'<item id="c{n}" href="{page}" media-type="application/xhtml+xml"/>' for n, page in enumerate(pages, 1)
+    series = notes.get("series")
+    book = Text(
+        title=notes["title"],
+        authors=tuple(notes["authors"]),
+        chapters=tuple((chapter["title"], chapter["text"]) for chapter in release["chapter"]),
+        year=release["year"],
+        language=release.get("language", "en"),
+        cover=cover.read_bytes(),
+        series=tuple(series[0]) if series else None,
     )
-    spine = "".join(f'<itemref idref="c{n}"/>' for n in range(1, len(pages) + 1))
-    contents = "".join(
-        f'<li><a href="{page}">{escape(chapter["title"])}</a></li>'
-        for page, chapter in zip(pages, release["chapter"], strict=True)
-    )
-    package = f"""<?xml version="1.0" encoding="utf-8"?>
-<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang="en">
-<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="id">urn:earmark:sandbox:{escape(target.stem)}</dc:identifier>
-<dc:title>{escape(notes["title"])}</dc:title><dc:creator>{escape(notes["authors"][0])}</dc:creator><dc:language>en</dc:language>
-<dc:date>{release["year"]}</dc:date><meta property="dcterms:modified">2025-01-01T00:00:00Z</meta></metadata>
-<manifest><item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
-<item id="cover" href="cover.jpg" media-type="image/jpeg" properties="cover-image"/>{items}</manifest><spine>{spine}</spine></package>"""
-    container = """<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
-<rootfiles><rootfile full-path="OEBPS/content.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
-    nav = xhtml("Contents", f'<nav epub:type="toc"><h1>Contents</h1><ol>{contents}</ol></nav>')
-    with zipfile.ZipFile(target, "w") as book:
-        put(book, "mimetype", b"application/epub+zip", zipfile.ZIP_STORED)
-        put(book, "META-INF/container.xml", container.encode())
-        put(book, "OEBPS/content.opf", package.encode())
-        put(book, "OEBPS/nav.xhtml", nav.encode())
-        put(book, "OEBPS/cover.jpg", cover.read_bytes())
-        for page, chapter in zip(pages, release["chapter"], strict=True):
-            body = f"<h1>{escape(chapter['title'])}</h1><p>{escape(chapter['text'])}</p>"
-            put(book, f"OEBPS/{page}", xhtml(chapter["title"], body).encode())
-
-
-def xhtml(title: str, body: str) -> str:
-    """One page of the EPUB."""
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml" '
-        f'xmlns:epub="http://www.idpf.org/2007/ops" xml:lang="en"><head><title>{escape(title)}</title></head><body>{body}</body></html>'
-    )
-
-
-def put(book: zipfile.ZipFile, name: str, data: bytes, method: int = zipfile.ZIP_DEFLATED) -> None:
-    """Write one member with a fixed date, so that the same texts give the same file."""
-    book.writestr(zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0)), data, method)
+    made = {".epub": lambda: epub(book, release.get("epub", 3)), ".mobi": lambda: mobi(book), ".pdf": lambda: pdf(book)}
+    target.write_bytes(made[target.suffix]())
 
 
 def ffmpeg(*arguments: str) -> None:

@@ -130,12 +130,18 @@ def test_the_built_in_catalogue_is_small_and_has_what_the_demo_needs() -> None:
     folder = builtin_catalogue()
     assert sum(path.stat().st_size for path in folder.rglob("*")) < 3 * 1024 * 1024
     releases = {(r.title, r.narrators): r for r in read_catalogue(folder).releases}
-    assert len(releases) == 8
+    assert len(releases) == 10
     machine = releases["The Time Machine", ("Ada Fenwick",)]
     assert machine.mediainfo is not None
     assert machine.filetypes == ("mp3",)
     assert {r.browse_flags & 32 for (title, _), r in releases.items() if title == "The Time Machine"} == {0, 32}
     assert sum(r.free for r in releases.values()) == 1
-    assert {r.filetypes for r in releases.values()} == {("mp3",), ("m4b",), ("epub",)}
+    assert {r.filetypes for r in releases.values()} == {
+        ("mp3",),
+        ("m4b",),
+        ("epub",),
+        ("epub", "mobi", "pdf"),
+        ("pdf",),
+    }
     alice = next(r for (title, _), r in releases.items() if title.startswith("Alice"))
     assert {f"Chapter {n}.mp3" for n in range(1, 13)} <= {file.path for file in alice.files}
