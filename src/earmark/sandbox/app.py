@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earmark.sandbox.faults import Area
@@ -18,8 +20,8 @@ LABEL = (b"x-stand-in", b"Earmark sandbox")
 LOOPBACK_NAMES = ["127.0.0.1", "localhost"]
 
 
-def create_app(site: Site) -> Starlette:
-    """The site's application. The live site's three host names are one here."""
+def create_app(site: Site, neighbours: Mapping[str, ASGIApp] | None = None) -> Starlette:
+    """The site's application. The live site's three host names are one here; `neighbours` live below a path each."""
     search = through(site, Area.SEARCH, searching.search_torrents)
     download = through(site, Area.DOWNLOAD, downloads.download, None)
     account = Area.ACCOUNT
@@ -41,6 +43,7 @@ def create_app(site: Site) -> Starlette:
             Route("/tor/poster_mini.php/{tid}/{kind}", poster),
             Route("/t/p/{stamp}/large/{tid}", poster),
             *control_routes(site),
+            *(Mount(path, app) for path, app in (neighbours or {}).items()),
         ],
         middleware=[
             Middleware(Label),

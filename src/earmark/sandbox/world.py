@@ -1,7 +1,8 @@
-"""The whole stand-in world in one process: site, tracker and seeder over one catalogue folder.
+"""The whole stand-in world in one process: site, tracker and seeder over one catalogue folder, a media server over a
+library folder, and somebody who knows all those books.
 
-It binds loopback and nothing else. What must outlive a restart (ports, passkey, the session) is kept in a small file of
-its own state folder; the catalogue is only ever read.
+It binds loopback and nothing else. What must outlive a restart (ports, passkey, the session, the media server's key) is
+kept in a small file of its own state folder; the catalogue and the library are only ever read.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import uvicorn
 from earmark.core.reasons import JsonValue, PermanentError
 from earmark.sandbox.account import Account
 from earmark.sandbox.app import create_app
+from earmark.sandbox.audiobookshelf import StandInAudiobookshelf
+from earmark.sandbox.audnexus import StandInAudnexus
 from earmark.sandbox.catalogue import LEFT_OUT, Catalogue, read_catalogue
 from earmark.sandbox.clock import WorldClock
 from earmark.sandbox.seeder import Seeder, make_torrent
@@ -31,6 +34,8 @@ from earmark.sandbox.tracker import Announce, Tracker, fingerprint
 
 LOOPBACK = "127.0.0.1"
 STATE_FILE = "world.json"
+MEDIA_SERVER_PATH = "/audiobookshelf"
+AUDNEXUS_PATH = "/audnexus"
 LIVE_LAG_SECS = 600.0  # in the middle of the 5 to 20 minutes of the live site
 LIVE_ANNOUNCE_SECS = 1800
 FAST_ANNOUNCE_SECS = 2
@@ -45,14 +50,22 @@ class World:
     """`async with World(catalogue, state_dir) as world`: the world runs until the block ends.
 
     `fast` shortens what would only make a person wait: announces come every two seconds and the account's flags do not
-    lag. Without it both keep the live site's pace. Raises `CatalogueError` for a catalogue that cannot be offered and
+    lag. Without it both keep the live site's pace. `shelf` is the folder of the media server's library “Audiobooks”; it
+    need not be there yet, and without it the server has no library. Raises `CatalogueError` for a catalogue that cannot be offered and
     `PermanentError` for a taken port.
     """
 
     def __init__(
-        self, catalogue: Path, state_dir: Path, port: int = 0, fast: bool = True, settings: SiteSettings | None = None
+        self,
+        catalogue: Path,
+        state_dir: Path,
+        port: int = 0,
+        fast: bool = True,
+        settings: SiteSettings | None = None,
+        shelf: Path | None = None,
     ) -> None:
         self._folder = catalogue.resolve()
+        self._shelf = shelf.resolve() if shelf else None
         self._state_file = state_dir / STATE_FILE
         self._port = port
         self._settings = settings or SiteSettings(lag_secs=0.0 if fast else LIVE_LAG_SECS)
@@ -90,6 +103,16 @@ class World:
         """The tracker without any passkey."""
         return f"http://{LOOPBACK}:{self.tracker.port}"
 
+    @property
+    def audiobookshelf_url(self) -> str:
+        """The media server; `audiobookshelf.key` opens it."""
+        return self.site_url + MEDIA_SERVER_PATH
+
+    @property
+    def audnexus_url(self) -> str:
+        """Facts of books, and the catalogue they are looked up in."""
+        return self.site_url + AUDNEXUS_PATH
+
     def ready_line(self) -> dict[str, JsonValue]:
         """What a caller needs to use the world."""
         return {
@@ -97,6 +120,9 @@ class World:
             "mam_id": self.mam_id,
             "tracker": self.tracker_url,
             "releases": len(self.site.catalogue.releases),
+            "audiobookshelf": self.audiobookshelf_url,
+            "audiobookshelf_key": self.audiobookshelf.key,
+            "audnexus": self.audnexus_url,
             "stand_in": True,
         }
 
@@ -128,6 +154,10 @@ class World:
         )
         self.site.session_changed = self._remember
         self.tracker.on_announce = self._announced
+        self.audiobookshelf = StandInAudiobookshelf(str(kept.get("media_server_key") or "") or None)
+        if self._shelf:
+            self.audiobookshelf.add_library("Audiobooks", self._shelf)
+        self.audnexus = StandInAudnexus(catalogue.releases)
         await self._start_site()
         self._remember()
 
@@ -151,8 +181,9 @@ class World:
     async def _start_site(self) -> None:
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
+        neighbours = {MEDIA_SERVER_PATH: self.audiobookshelf.app(), AUDNEXUS_PATH: self.audnexus.app()}
         config = uvicorn.Config(
-            create_app(self.site), log_level="warning", access_log=False, lifespan="off", server_header=False,
+            create_app(self.site, neighbours), log_level="warning", access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
         server = _QuietServer(config)
@@ -189,6 +220,7 @@ class World:
             "tracker_port": self.tracker.port,
             "seeder_port": self.seeder.port,
             "mam_id": self.site.sessions.newest() if self.site.sessions.any() else None,
+            "media_server_key": self.audiobookshelf.key,
         }
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._state_file.with_suffix(".new")
