@@ -1,156 +1,188 @@
-"""Finding the cover a download offers and making it a JPEG of sane size.
+"""The cover of a book or an album: the largest sane picture that is offered, as a JPEG of sane size.
 
-Pictures come from strangers: their size is read from their first bytes, and only ffmpeg ever decodes one, in its own
-process.
+A picture that was given (the ticket's own, or a metadata provider's) comes before those of the download, which are the
+ones embedded in its first files and those beside them. All come from strangers: their size is read from their first
+bytes, and only ffmpeg ever decodes one, in its own process. What cannot be used is passed over with a note.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import struct
-from collections.abc import Iterable, Sequence
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from mutagen import MutagenError
-
-from earmark.core.reasons import PermanentError
-from earmark.media.containers import sniff
+from earmark.core.reasons import EarmarkError
 from earmark.media.ffmpeg import FfmpegTool, run, url
+from earmark.media.pictures import MAX_PIXELS, Picture, embedded_pictures, picture_of
 
 MAX_EDGE = 1400
-MIN_EDGE = 60
-MAX_BYTES = 30_000_000
-MAX_PIXELS = 100_000_000  # beyond it a picture is an attack on memory
+MAX_COVER_BYTES = 1_500_000  # of what goes into the book
+MAX_BYTES = 30_000_000  # of what is looked at
+HEAD_BYTES = 1_000_000  # within these a picture says its size
+GOOD_EDGE = 300  # a given picture smaller than this (a placeholder, a thumbnail) has to be the largest to be taken
 SOURCES_LOOKED_AT = 3
-_STEMS = ("cover", "folder", "front")
-_SUFFIXES = {".jpg", ".jpeg", ".png"}
+FILES_LOOKED_AT = 5_000
+QUALITIES = (3, 5, 8, 12)  # of ffmpeg's JPEG coder, best first
+
+_STEMS = ("cover", "folder", "front", "album")
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+# JPEG knows no transparency: what shines through is white, as on paper.
+_ON_WHITE = ",format=rgba,split[a][b];[a]lutrgb=r=255:g=255:b=255:a=255[w];[w][b]overlay=format=gbrp"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture's format and edges in pixels, from its header."""
+class CoverChoice:
+    """The cover that was made, if any: where it came from and what it measures; `notes` say what was passed over."""
 
-    kind: Literal["jpeg", "png"]
-    width: int
-    height: int
+    path: Path | None
+    origin: str | None = None
+    picture: Picture | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    origin: str
+    picture: Picture
+    content: Path | bytes
+    given: bool = False
 
     @property
-    def sane(self) -> bool:
-        edges = sorted((self.width, self.height))
-        return edges[0] >= MIN_EDGE and edges[1] <= edges[0] * 2.5 and self.width * self.height <= MAX_PIXELS
+    def rank(self) -> tuple[bool, int]:
+        edges = (self.picture.width, self.picture.height)
+        return not (self.given and min(edges) >= GOOD_EDGE), -edges[0] * edges[1]
 
 
-async def pick_cover(folder: Path | None, sources: Sequence[Path], workspace: Path, tool: FfmpegTool) -> Path | None:
-    """The largest sane picture named cover, folder or front in `folder`, else the one embedded in the first sources,
-    as `workspace/cover.jpg` (JPEG, at most 1,400 pixels an edge). None when there is none or none can be read."""
+async def pick_cover(
+    folder: Path | None, sources: Sequence[Path], workspace: Path, tool: FfmpegTool, *, given: bytes | None = None
+) -> Path | None:
+    """The best cover as `workspace/cover.jpg` (JPEG, at most 1,400 pixels an edge); None when there is none."""
+    choice = await choose_cover(folder, sources, workspace, tool, given=given)
+    for note in choice.notes:
+        _log.info("%s", note)
+    return choice.path
+
+
+async def choose_cover(
+    folder: Path | None, sources: Sequence[Path], workspace: Path, tool: FfmpegTool, *, given: bytes | None = None
+) -> CoverChoice:
+    """The largest sane picture of: `given`, those embedded in the first `sources`, those in `folder` and its
+    sub-folders that are named cover, folder, front or album, or like the book.
+
+    A good `given` wins whatever its size. Never enlarged, shape kept. Raises TransientError `ffmpeg_hung`, `disk_full`.
+    """
     await asyncio.to_thread(workspace.mkdir, parents=True, exist_ok=True)
-    candidates = await asyncio.to_thread(_in_folder, folder) if folder else []
-    embedded = workspace / "cover.embedded"
+    out, scratch = workspace / "cover.jpg", workspace / "cover.candidate"
+    candidates, notes = await asyncio.to_thread(_all_candidates, folder, sources, given)
     try:
-        if not candidates:
-            candidates = await asyncio.to_thread(_embedded_in, sources[:SOURCES_LOOKED_AT], embedded)
-        for path, picture in candidates:
-            with contextlib.suppress(PermanentError):  # a broken picture: the next one may be whole
-                return await _as_cover(path, picture, workspace / "cover.jpg", tool)
-        return None
+        for candidate in candidates:
+            try:
+                made = await _as_cover(candidate, scratch, out, tool)
+            except EarmarkError as error:  # a broken picture: the next one may be whole
+                if error.transient and error.reason.code != "ffmpeg_crashed":
+                    raise
+                notes.append(f"{candidate.origin} was passed over as a cover: {error.reason.message}")
+                continue
+            return CoverChoice(out, candidate.origin, made, tuple(notes))
+        return CoverChoice(None, notes=tuple(notes))
     finally:
-        embedded.unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
 
 
 def extract_cover(path: Path, out: Path) -> bool:
-    """Write the embedded picture of an audio file to `out` as it is; False when there is none."""
-    data = max(_embedded(path), key=len, default=b"")
+    """Write the largest embedded picture of an audio file to `out` as it is; False when there is none."""
+    data = max(embedded_pictures(path), key=len, default=b"")
     if not data:
         return False
     out.write_bytes(data)
     return True
 
 
-def picture_of(data: bytes) -> Picture | None:
-    """Format and size of a JPEG or PNG by its first bytes; None for anything else."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", data[16:24])
-        return Picture("png", width, height)
-    if not data.startswith(b"\xff\xd8"):
-        return None
-    at = 2
-    while at + 9 < len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:  # a start-of-frame segment
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return Picture("jpeg", width, height)
-        at += 1 if marker == 0xFF else 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return None
+def _all_candidates(
+    folder: Path | None, sources: Sequence[Path], given: bytes | None
+) -> tuple[list[_Candidate], list[str]]:
+    """Every picture whose header is sane, the best first, with notes on the others."""
+    found: list[_Candidate] = []
+    notes: list[str] = []
+    offers: list[tuple[str, Path | bytes]] = [("the given picture", given)] if given is not None else []
+    offers += [(f"{path.name!r}", path) for path in _in_folder(folder, sources)] if folder else []
+    for source in sources[:SOURCES_LOOKED_AT]:
+        offers += [(f"the picture in {source.name!r}", data) for data in embedded_pictures(source)]
+    for origin, content in offers:
+        picture = _header(content)
+        if picture is None:
+            notes.append(f"{origin} was passed over as a cover: it is no picture that can be used.")
+        elif not picture.sane:
+            size = f"{picture.width} × {picture.height} pixels"
+            notes.append(f"{origin} was passed over as a cover: {size} is no sane size for one.")
+        else:
+            found.append(_Candidate(origin, picture, content, given=content is given))
+    return sorted(found, key=lambda candidate: candidate.rank), notes
 
 
-def _in_folder(folder: Path) -> list[tuple[Path, Picture]]:
-    """Cover files of the folder and of its sub-folders, largest first."""
-    found = []
-    for path in [*folder.glob("*"), *folder.glob("*/*")]:
-        if path.suffix.lower() in _SUFFIXES and path.stem.casefold().startswith(_STEMS) and path.is_file():
-            picture = _sane_picture(path)
-            if picture:
-                found.append((path, picture))
-    return sorted(found, key=lambda f: (-f[1].width * f[1].height, str(f[0])))
+def _in_folder(folder: Path, sources: Sequence[Path]) -> list[Path]:
+    """Picture files that are named as covers are."""
+    like_the_book = {folder.name.casefold(), *(source.stem.casefold() for source in sources)}
+    files = itertools.islice(_files(folder), FILES_LOOKED_AT)
+    return sorted(
+        path
+        for path in files
+        if path.suffix.lower() in _SUFFIXES
+        and (path.stem.casefold().startswith(_STEMS) or path.stem.casefold() in like_the_book)
+        and path.is_file()
+        and not path.is_symlink()  # a download may point anywhere
+    )
 
 
-def _embedded_in(sources: Iterable[Path], scratch: Path) -> list[tuple[Path, Picture]]:
-    for source in sources:
-        if extract_cover(source, scratch) and (picture := _sane_picture(scratch)):
-            return [(scratch, picture)]
-    return []
+def _files(folder: Path) -> Iterator[Path]:
+    yield from folder.glob("*")
+    yield from folder.glob("*/*")
 
 
-def _sane_picture(path: Path) -> Picture | None:
+def _header(content: Path | bytes) -> Picture | None:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if isinstance(content, bytes):
+            return picture_of(content) if len(content) <= MAX_BYTES else None
+        if content.stat().st_size > MAX_BYTES:
             return None
-        with path.open("rb") as file:
-            picture = picture_of(file.read(1_000_000))
-    except (OSError, struct.error):
+        with content.open("rb") as file:
+            return picture_of(file.read(HEAD_BYTES))
+    except OSError:
         return None
-    return picture if picture and picture.sane else None
 
 
-async def _as_cover(path: Path, picture: Picture, out: Path, tool: FfmpegTool) -> Path:
-    """`path` itself where it is fit, else scaled and turned into JPEG. Decoded once either way: it must be whole."""
-    args = ["-v", "level+error", "-xerror", "-f", f"{picture.kind}_pipe", "-i", url(path), "-frames:v", "1"]
-    if picture.kind == "jpeg" and max(picture.width, picture.height) <= MAX_EDGE:
-        await run(tool, [*args, "-f", "null", "-"], subject=path.name)
-        data = await asyncio.to_thread(path.read_bytes)
+async def _as_cover(candidate: _Candidate, scratch: Path, out: Path, tool: FfmpegTool) -> Picture:
+    """The picture as it is where it is fit, else scaled and turned into a JPEG. Decoded either way: it must be whole."""
+    picture, content = candidate.picture, candidate.content
+    if isinstance(content, bytes):
+        await asyncio.to_thread(scratch.write_bytes, content)
+    path = scratch if isinstance(content, bytes) else content
+    data = await asyncio.to_thread(path.read_bytes)
+    # A second frame header may claim more than the first one did: the decoder has the limit, too.
+    read = ["-v", "level+error", "-xerror", "-max_pixels", str(MAX_PIXELS), "-f", f"{picture.kind}_pipe"]
+    read += ["-i", url(path), "-frames:v", "1"]
+    small = max(picture.width, picture.height) <= MAX_EDGE and len(data) <= MAX_COVER_BYTES
+    if picture.kind == "jpeg" and picture.channels <= 3 and small:
+        await run(tool, [*read, "-f", "null", "-"], subject=candidate.origin)
     else:
-        scale = f"scale=w='min({MAX_EDGE},iw)':h='min({MAX_EDGE},ih)':force_original_aspect_ratio=decrease"
-        args += ["-vf", f"{scale},format=yuvj420p", "-c:v", "mjpeg", "-q:v", "3", "-f", "image2pipe", "pipe:1"]
-        data = await run(tool, args, subject=path.name)
+        data = await _converted(read, picture, candidate.origin, tool)
     await asyncio.to_thread(out.write_bytes, data)
-    return out
+    return picture_of(data) or picture
 
 
-def _embedded(path: Path) -> list[bytes]:
-    """Every picture an audio file carries."""
-    import base64
-
-    from mutagen import File
-    from mutagen.flac import Picture as FlacPicture
-
-    try:
-        if sniff(path) is None:
-            return []
-        audio = File(path)
-        tags = getattr(audio, "tags", None)
-        pictures = [bytes(p.data) for p in getattr(audio, "pictures", [])]
-        if tags is None:
-            return pictures
-        if hasattr(tags, "getall"):  # ID3
-            return pictures + [bytes(frame.data) for frame in tags.getall("APIC")]
-        fields = {str(k).casefold(): v for k, v in dict(tags).items()}
-        pictures += [bytes(cover) for cover in fields.get("covr", [])]
-        pictures += [bytes(FlacPicture(base64.b64decode(b)).data) for b in fields.get("metadata_block_picture", [])]
-    except (MutagenError, OSError, ValueError, KeyError, TypeError):
-        return []
-    return pictures
+async def _converted(read: Sequence[str], picture: Picture, subject: str, tool: FfmpegTool) -> bytes:
+    """As a JPEG in light (not ink), at most MAX_EDGE long, at the best quality that keeps it under MAX_COVER_BYTES."""
+    ground = "" if picture.kind == "jpeg" else _ON_WHITE
+    size = f"scale=w='min({MAX_EDGE},iw)':h='min({MAX_EDGE},ih)':force_original_aspect_ratio=decrease"
+    data = b""
+    for quality in QUALITIES:
+        write = ["-vf", f"{size}{ground},format=yuvj420p", "-c:v", "mjpeg", "-q:v", str(quality)]
+        data = await run(tool, [*read, *write, "-f", "image2pipe", "pipe:1"], subject=subject)
+        if len(data) <= MAX_COVER_BYTES:
+            break
+    return data
