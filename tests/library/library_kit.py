@@ -13,8 +13,9 @@ from earmark.core.states import Pending
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import BookWish, Kind, TicketRequest
 from earmark.library.placement import PlacementPlan, Planned, place, plan_placement
+from earmark.library.recycle import FOLDER
 from earmark.library.undo import undo
-from earmark.store import Database, JournalEntry, journal, tickets
+from earmark.store import Database, JournalEntry, JournalState, journal, tickets
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 TICKET = TicketId("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -44,10 +45,12 @@ class Shelf:
         return plan_placement(root or self.root, ("Author", "Saga", "1 - Title"), files, ticket, workspace=self.work)
 
     def tree(self, root: Path | None = None) -> dict[str, bytes]:
-        """Every file below the library, hidden ones too, and empty folders as `name/`."""
+        """Every file below the library, hidden ones too but for the recycle folder, and empty folders as `name/`."""
         base = root or self.root
         found: dict[str, bytes] = {}
         for path in base.rglob("*"):
+            if path.relative_to(base).parts[0] == FOLDER:
+                continue
             if path.is_file():
                 found[str(path.relative_to(base))] = path.read_bytes()
             elif path.is_dir() and not any(path.iterdir()):
@@ -57,6 +60,15 @@ class Shelf:
     async def rows(self, ticket: TicketId = TICKET) -> list[JournalEntry]:
         async with self.db.read() as tx:
             return await journal.of_ticket(tx, ticket)
+
+    async def live(self, ticket: TicketId = TICKET) -> list[JournalEntry]:
+        """What the journal says stands on the shelf now."""
+        gone = {JournalState.UNDONE, JournalState.REPLACED}
+        return [row for row in await self.rows(ticket) if row.state not in gone]
+
+    def recycled(self) -> list[bytes]:
+        """The contents of every file in the recycle folder."""
+        return sorted(path.read_bytes() for path in (self.root / FOLDER).rglob("*") if path.is_file())
 
 
 def complete(audio: bytes = AUDIO) -> dict[str, bytes]:

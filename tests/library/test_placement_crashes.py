@@ -69,7 +69,7 @@ async def inspect(base: Path, look: Callable[[Shelf], Awaitable[None]]) -> None:
 
 async def assert_placed_once(shelf: Shelf, audio: bytes, moment: int) -> None:
     assert shelf.tree() == complete(audio), moment
-    rows = await shelf.rows()
+    rows = await shelf.live()
     assert len({row.target for row in rows}) == len(rows) == 3 + 4, moment  # three folders, four files
     assert {row.state for row in rows} == {JournalState.VERIFIED}, moment
     sizes = {Path(row.target).name: row.size for row in rows}

@@ -1,43 +1,54 @@
-"""Puts a finished book into its folder: all of it or nothing, never over somebody else's files, and with a journal that
-knows every file before it appears. A scanner never sees a half book: a new folder is completed under a hidden name and
-gets its real one in a single rename. A run that was killed at any instant is finished by running it again.
+"""Puts a finished book into its folder: all of it or nothing, never over somebody else's files without a decision, and
+with a journal that knows every file before it appears. A scanner never sees a half book: a new folder is completed under
+a hidden name and gets its real one in a single rename; in a folder that stays, each file comes in one rename. A run that
+was killed at any instant is finished by running it again.
 
-Gives names to nothing (`core.naming` does) and never touches what it is given to place.
+Gives names to nothing (`core.naming` does) and never changes what it is given to place.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from earmark.core.reasons import EarmarkError
+from earmark.library import recycle as bin_
 from earmark.library.offload import offload
-from earmark.library.shelving import forget_old, shelve
+from earmark.library.permissions import Permissions
+from earmark.library.plan import FileKind, PlacementPlan, Planned, plan_files, plan_placement
+from earmark.library.shelving import Done, Work, drop_sources, shelve
 from earmark.library.staging import Step, temp_name
-from earmark.library.survey import FileKind, PlacementPlan, Planned, Survey, plan_placement, survey_target
+from earmark.library.survey import Survey, survey_target
 from earmark.library.undo import take_back
 from earmark.store import Database, journal
 from earmark.store.journal import JournalEntry, JournalOp, JournalState
 
-__all__ = ["Placed", "PlacementPlan", "Planned", "place", "plan_placement"]
+__all__ = ["Placed", "PlacementPlan", "Planned", "place", "plan_files", "plan_placement"]
 
 _OPS: Mapping[FileKind, JournalOp] = {
     "book": JournalOp.PLACE,
     "sidecar": JournalOp.SIDECAR,
     "cover": JournalOp.COVER,
 }
+_OPEN = frozenset({JournalState.PLANNED, JournalState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What stands in the library now. `bytes` is the size of all files together."""
+    """What stands in the library now. `bytes` is the size of all files together, `methods` how each file came by name
+    (only those brought by this run), `notes` what could not be had as wished, `replaced` what went to the recycle
+    folder. `already_there`: the same book stood there, nothing was changed and nothing is ours to undo."""
 
     folder: Path
     files: tuple[str, ...]
     bytes: int
+    methods: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    already_there: bool = False
 
 
 def _silent(*_: object) -> None:
@@ -51,106 +62,182 @@ async def place(
     clock: Callable[[], datetime],
     on_progress: Callable[[int, int], None] = _silent,
     step: Step = _silent,
+    replace: bool = False,
+    recycle: Path | None = None,
+    permissions: Permissions | None = None,
 ) -> Placed:
-    """Carry out the plan and return what stands in the library. `on_progress(files placed, files)`.
+    """Carry out the plan and return what stands in the library. `on_progress(files placed, files)`. With `replace`
+    another book there goes to the recycle folder, and the folder itself stays.
 
     Any failure takes the whole placement back and raises a named error: `disk_full`, `not_writable`,
     `target_exists`, `placement_unsafe_target`, `library_missing`, `source_missing`, `copy_differs`, `storage_away`,
-    `storage_failed`. Running it again after a crash, or twice, ends in the same single placement.
+    `storage_failed`, `hardlink_impossible`, `reflink_impossible`. Running it again after a crash, or twice, ends in
+    the same single placement.
     """
     async with db.read() as tx:
         known = await journal.of_ticket(tx, plan.ticket_id)
+    begun = _begun(known)
     try:
-        survey = await offload(lambda check: survey_target(plan, known, check))
+        survey = await offload(lambda check: survey_target(plan, known, check, replace=replace))
     except EarmarkError:
-        await _abandon(db, plan, known, clock, step)
+        await _roll_back(db, plan, begun, clock, step, {})
         raise
-    step("journal the plan")
-    async with db.write() as tx:
-        # First hold fast what is proven ours: the new plan must not make us forget it.
-        await journal.mark(tx, _proven(survey, known), JournalState.DONE, clock())
-        rows = await journal.plan(tx, plan.ticket_id, _entries(plan, survey, clock()))
+    wanted = permissions or Permissions()
+    if survey.already_there or not (survey.to_bring or survey.outgoing or begun):
+        lost = await offload(lambda _: drop_sources(plan, known, wanted, step))
+        return _placed(plan, survey, Done(notes=lost), ())
+    rows = await _plan(db, plan, survey, known, begun, recycle, clock, step)
+    done = Done()
     try:
-        tell = _on_loop(on_progress)
-        methods = await offload(lambda check: shelve(plan, survey, tell, step, check))
+        await _carry_out(plan, survey, rows, wanted, done, on_progress, step)
     except BaseException:
-        undone = [row.id for row in rows if row.state is JournalState.PLANNED]
-        await asyncio.shield(_mark(db, undone, JournalState.UNDONE, clock()))
+        brought = {str(plan.goal(name)): str(put.inode) for name, put in done.files.items()}
+        await asyncio.shield(asyncio.ensure_future(_roll_back(db, plan, rows, clock, step, brought)))
         raise
     step("journal the files")
-    await _mark_files(db, rows, survey, methods, clock())
-    step("journal the proof")
-    await _mark(db, [row.id for row in rows], JournalState.VERIFIED, clock())
-    await offload(lambda _: forget_old(plan, step))
-    total = sum(digest.size for digest in survey.digests.values())
-    return Placed(plan.folder, tuple(file.name for file in plan.files), total)
+    rows = _facts(plan, rows, survey, done, clock())
+    files = [row for row in rows if row.op is not JournalOp.MKDIR]
+    async with db.write() as tx:
+        await journal.record(tx, rows)
+        await journal.supersede(tx, [row.target for row in files], [row.id for row in rows], clock())
+    done.notes += await offload(lambda _: drop_sources(plan, rows, wanted, step))
+    went = tuple(row.target for row in rows if row.op is JournalOp.REMOVE or (row.kept and Path(row.kept).exists()))
+    return _placed(plan, survey, done, went)
 
 
-def _proven(survey: Survey, known: Sequence[JournalEntry]) -> list[int]:
-    """Entries that are facts already: files found there, and with them the folders around them."""
-    if survey.fresh:
-        return []
-    made = {str(path) for path in survey.made}
-    folders = [row for row in known if row.op is JournalOp.MKDIR and row.target in made]
-    return [row.id for row in (*survey.owned.values(), *folders) if row.state is JournalState.PLANNED]
+def _begun(known: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """The operations of the last act, when it was interrupted."""
+    last = max((row.act for row in known), default=0)
+    rows = [row for row in known if row.act == last and row.op is not JournalOp.MOVE]
+    return rows if any(row.state in _OPEN for row in rows) else []
 
 
-async def _abandon(
-    db: Database, plan: PlacementPlan, known: Sequence[JournalEntry], clock: Callable[[], datetime], step: Step
-) -> None:
-    """A run that was killed half-way and now cannot be finished leaves nothing behind. What was finished stays."""
-    begun = [row for row in known if row.state is JournalState.PLANNED]
-    if begun and not any(row.state in {JournalState.DONE, JournalState.VERIFIED} for row in known):
-        await offload(lambda check: take_back(begun, plan.ticket_id, step, check))
-        await _mark(db, [row.id for row in begun], JournalState.UNDONE, clock())
+async def _plan(
+    db: Database,
+    plan: PlacementPlan,
+    survey: Survey,
+    known: Sequence[JournalEntry],
+    begun: Sequence[JournalEntry],
+    recycle: Path | None,
+    clock: Callable[[], datetime],
+    step: Step,
+) -> list[JournalEntry]:
+    """Write down what will be done before it is. What an interrupted run planned at other places is taken back."""
+    act = begun[0].act if begun else max((row.act for row in known), default=0) + 1
+    where = bin_.new_bin(bin_.recycle_of(plan.root, recycle), plan.ticket_id, act, "replace", clock())
+    entries = _entries(plan, survey, begun, act, where, clock())
+    named = {entry.target for entry in entries}
+    forgotten = [row for row in begun if row.target not in named and row.state in _OPEN]
+    if forgotten:
+        await _roll_back(db, plan, forgotten, clock, step, {})
+    step("journal the plan")
+    proven = [row.id for row in survey.owned.values() if row.act == act and row.state is JournalState.PLANNED]
+    async with db.write() as tx:
+        # First hold fast what is proven ours: the new plan must not make us forget it.
+        await journal.mark(tx, proven if not survey.fresh else [], JournalState.DONE, clock())
+        return await journal.plan(tx, plan.ticket_id, entries)
 
 
-def _entries(plan: PlacementPlan, survey: Survey, at: datetime) -> list[JournalEntry]:
-    folders = [JournalEntry(JournalOp.MKDIR, str(path), at) for path in survey.made]
-    return folders + [
+def _entries(
+    plan: PlacementPlan, survey: Survey, begun: Sequence[JournalEntry], act: int, where: Path, at: datetime
+) -> list[JournalEntry]:
+    root = str(plan.root)
+    before = {row.target: row for row in begun}
+
+    def kept(target: Path) -> str:
+        known = before.get(str(target))
+        return known.kept if known and known.kept else str(where / target.relative_to(plan.root))
+
+    folders = [JournalEntry(JournalOp.MKDIR, str(path), at, act=act, root=root) for path in survey.made]
+    going = {str(plan.folder / name) for name in survey.outgoing}
+    going |= {row.target for row in begun if row.op is JournalOp.REMOVE and row.target.startswith(f"{plan.folder}/")}
+    removed = [
+        JournalEntry(JournalOp.REMOVE, target, at, act=act, root=root, kept=kept(Path(target)))
+        for target in sorted(going)
+    ]
+    files = [
         JournalEntry(
             _OPS[file.kind],
-            str(plan.folder / file.name),
+            str(plan.goal(file.name)),
             at,
             source=None if isinstance(file.source, bytes) else str(file.source),
-            temp=str(plan.staging / file.name if survey.fresh else plan.folder / temp_name(plan.ticket_id, file.name)),
+            temp=str(_temp(plan, survey, file)),
             size=survey.digests[file.name].size,
             sha256=survey.digests[file.name].sha256,
+            act=act,
+            root=root,
+            kept=None if survey.fresh else kept(plan.goal(file.name)),
         )
         for file in plan.files
+        if file.name in survey.to_bring or str(plan.goal(file.name)) in before
     ]
+    return [*folders, *files, *removed]
 
 
-async def _mark_files(
-    db: Database, rows: Sequence[JournalEntry], survey: Survey, methods: Mapping[str, str], at: datetime
+def _temp(plan: PlacementPlan, survey: Survey, file: Planned) -> Path:
+    goal = plan.goal(file.name)
+    return plan.staging / file.name if survey.fresh else goal.with_name(temp_name(plan.ticket_id, goal.name))
+
+
+async def _carry_out(
+    plan: PlacementPlan,
+    survey: Survey,
+    rows: Sequence[JournalEntry],
+    wanted: Permissions,
+    done: Done,
+    on_progress: Callable[[int, int], None],
+    step: Step,
 ) -> None:
-    async with db.write() as tx:
-        await journal.mark(tx, [row.id for row in rows if row.op is JournalOp.MKDIR], JournalState.DONE, at)
-        for row in rows:
-            name = Path(row.target).name
-            if row.op is not JournalOp.MKDIR:
-                facts = survey.digests[name]
-                await journal.mark(
-                    tx,
-                    [row.id],
-                    JournalState.DONE,
-                    at,
-                    method=methods.get(name),
-                    size=facts.size,
-                    sha256=facts.sha256,
-                )
-
-
-async def _mark(db: Database, ids: Collection[int], state: JournalState, at: datetime) -> None:
-    async with db.write() as tx:
-        await journal.mark(tx, ids, state, at)
-
-
-def _on_loop(on_progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Progress told from the working thread arrives where the listener lives."""
     loop = asyncio.get_running_loop()
 
-    def tell(done: int, total: int) -> None:
-        loop.call_soon_threadsafe(on_progress, done, total)
+    def tell(count: int, total: int) -> None:  # from the working thread to where the listener lives
+        loop.call_soon_threadsafe(on_progress, count, total)
 
-    return tell
+    by_target = {row.target: row for row in rows}
+    await offload(lambda check: shelve(Work(plan, survey, by_target, wanted, done, tell, step, check)))
+
+
+async def _roll_back(
+    db: Database,
+    plan: PlacementPlan,
+    rows: Sequence[JournalEntry],
+    clock: Callable[[], datetime],
+    step: Step,
+    brought: Mapping[str, str],
+) -> None:
+    """An act that cannot be finished leaves the shelf as it was before."""
+    if rows:
+        await offload(lambda check: take_back(rows, plan.ticket_id, step, check, brought=brought))
+        async with db.write() as tx:
+            await journal.mark(tx, [row.id for row in rows], JournalState.UNDONE, clock())
+
+
+def _facts(
+    plan: PlacementPlan, rows: Sequence[JournalEntry], survey: Survey, done: Done, at: datetime
+) -> list[JournalEntry]:
+    """The entries as they came true."""
+    names = {str(plan.goal(file.name)): file.name for file in plan.files}
+    return [_fact(row, names.get(row.target), survey, done, at) for row in rows]
+
+
+def _fact(row: JournalEntry, name: str | None, survey: Survey, done: Done, at: datetime) -> JournalEntry:
+    proven = replace(row, state=JournalState.VERIFIED, at=at)
+    if name is None or row.op in {JournalOp.MKDIR, JournalOp.REMOVE}:
+        return proven
+    put = done.files.get(name)
+    if put is None:  # found there as it should be: an earlier run had brought it
+        inode = row.inode or str(Path(row.target).lstat().st_ino)
+        return replace(proven, size=survey.digests[name].size, sha256=survey.digests[name].sha256, inode=inode)
+    return replace(proven, method=put.method, size=put.digest.size, sha256=put.digest.sha256, inode=str(put.inode))
+
+
+def _placed(plan: PlacementPlan, survey: Survey, done: Done, went: Collection[str]) -> Placed:
+    return Placed(
+        plan.folder,
+        tuple(file.name for file in plan.files),
+        sum(digest.size for digest in survey.digests.values()),
+        methods={name: put.method for name, put in done.files.items()},
+        notes=tuple(done.notes),
+        replaced=tuple(sorted(went)),
+        already_there=survey.already_there,
+    )

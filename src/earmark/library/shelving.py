@@ -1,168 +1,219 @@
-"""The file work of a placement, in the order in which it happens on the disk, and its way back when something fails.
-Runs in a thread; knows the plan and the survey, not the journal."""
+"""The file work of a placement, in the order in which it happens on the disk. Runs in a thread; knows the plan, the
+survey and the journal's entries, not the journal. What it leaves when it fails, `undo.take_back` clears away."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.core.reasons import JsonValue, Reason
+from earmark.library import permissions, recycle
 from earmark.library.faults import CopyDiffers, from_os
-from earmark.library.staging import Digest, Step, aside_of, digest_of, discard, flush_folder, put, temp_name
-from earmark.library.survey import Check, PlacementPlan, Planned, Survey, confine, may_link, refuse_existing
+from earmark.library.permissions import Permissions
+from earmark.library.plan import PlacementPlan, Planned, confine
+from earmark.library.replacement import same_bytes
+from earmark.library.staging import Put, Step, discard, flush_folder, put, temp_name, umask
+from earmark.library.survey import Check, Survey, refuse_existing
+from earmark.store.journal import JournalEntry, JournalOp
 
 Tell = Callable[[int, int], None]
 
 
-def shelve(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: Check) -> dict[str, str]:
-    """Bring every file to its place, or leave everything as it was and raise. Returns the method used by file name."""
+@dataclass(slots=True)
+class Done:
+    """What has been brought so far, by name, and what could not be had as wished. Filled while the work goes on, so
+    that a failure knows what is ours."""
+
+    files: dict[str, Put] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One placement under way: everything its parts need."""
+
+    plan: PlacementPlan
+    survey: Survey
+    rows: Mapping[str, JournalEntry]  # by target
+    wanted: Permissions
+    done: Done
+    tell: Tell
+    step: Step
+    check: Check
+
+    def kept(self, goal: Path) -> Path | None:
+        """Where what stands at `goal` is kept."""
+        row = self.rows.get(str(goal))
+        return Path(row.kept) if row is not None and row.kept else None
+
+
+def shelve(work: Work) -> None:
+    """Bring every file to its place, or raise a named error."""
     try:
-        return (_build if survey.fresh else _renew)(plan, survey, tell, step, check)
+        (_build if work.survey.fresh else _renew)(work)
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
-            raise refuse_existing(plan, survey.digests, check) from error
-        raise from_os(error, "placing the book", plan.folder) from error
+            raise refuse_existing(work.plan, work.check) from error
+        raise from_os(error, "placing the book", work.plan.folder) from error
 
 
-def forget_old(plan: PlacementPlan, step: Step) -> None:
-    """Let go of what a replacement kept aside; only once the journal knows the new files, for until then the old ones
-    are what an undo would look for. What cannot be removed now is swept at the next start."""
-    with suppress(OSError):
-        _clear_leftovers(plan, step)
+def drop_sources(plan: PlacementPlan, rows: Iterable[JournalEntry], wanted: Permissions, step: Step) -> list[str]:
+    """The end of `move`: the files have their second name, proven and journalled; now the first one goes. What cannot
+    be removed stays and is told; a file that has further names keeps its permissions."""
+    notes: list[str] = []
+    goals = {row.target for row in rows if row.method == "move"}
+    for file in plan.files:
+        if isinstance(file.source, bytes) or file.origin != "seeding" or str(plan.goal(file.name)) not in goals:
+            continue
+        try:
+            step(f"let go of {file.source.name}")
+            file.source.unlink(missing_ok=True)
+        except OSError as error:
+            notes.append(f"{file.source.name}: stays in the download too ({error.strerror})")
+            continue
+        if wanted == Permissions():
+            continue
+        alone = plan.goal(file.name).lstat().st_nlink == 1
+        note = permissions.apply(plan.goal(file.name), wanted, folder=False) if alone else None
+        notes += [note or permissions.shared_note(file.name)] if note or not alone else []
+    return notes
 
 
-def _build(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: Check) -> dict[str, str]:
+def _build(work: Work) -> None:
     """A new folder: complete it under a hidden name beside its goal, then rename it once."""
-    staging, moved = plan.staging, False
-    try:
-        discard(staging, step)
-        for folder in survey.made:
-            if folder != plan.folder:
-                _make_folder(folder, step)
-        step(f"make {staging.name}")
-        staging.mkdir()
-        methods: dict[str, str] = {}
-        for done, file in enumerate(plan.files, start=1):
-            check()
-            methods[file.name] = _put(plan, file, staging / file.name, survey, step, check)
-            tell(done, len(plan.files))
-        step("flush the hidden folder")
-        flush_folder(staging)
-        check()
-        confine(plan)  # again: somebody may have put a symlink in the way meanwhile
-        _clear_leftovers(plan, step)
-        step("rename the folder")
-        staging.rename(plan.folder)
-        moved = True
-        step("flush the parent folder")
-        flush_folder(plan.folder.parent)
-        step("verify")
-        _verify(plan, survey.digests)
-    except BaseException:
-        with suppress(OSError):
-            if moved:  # hide it before taking it apart
-                plan.folder.rename(staging)
-            discard(staging, step)
-        _remove_empty(survey.made, step)
-        raise
-    return methods
+    plan, step = work.plan, work.step
+    staging = plan.staging
+    discard(staging, step)
+    _make_folders(work, but=plan.folder)
+    step(f"make {staging.name}")
+    staging.mkdir()
+    for count, file in enumerate(plan.files, start=1):
+        work.check()
+        _bring(work, file, staging / file.name)
+        work.tell(count, len(plan.files))
+    if plan.folder in work.survey.made:
+        _permit(work, staging, folder=True)
+    step("flush the hidden folder")
+    flush_folder(staging)
+    work.check()
+    confine(plan)  # again: somebody may have put a symlink in the way meanwhile
+    step("rename the folder")
+    staging.rename(plan.folder)
+    step("flush the parent folder")
+    flush_folder(plan.folder.parent)
+    step("verify")
+    _verify(work)
 
 
-def _renew(plan: PlacementPlan, survey: Survey, tell: Tell, step: Step, check: Check) -> dict[str, str]:
-    """Our own folder from an earlier run: replace what differs, each file in one rename, the sound last. What was
-    there is kept aside until all is proven."""
-    methods: dict[str, str] = {}
-    replaced: list[Path] = []
-    try:
-        for done, file in enumerate(sorted(plan.files, key=lambda file: file.kind == "book"), start=1):
-            check()
-            goal = plan.folder / file.name
-            if file.name not in survey.settled:
-                temp = plan.folder / temp_name(plan.ticket_id, file.name)
-                discard(temp, step)
-                methods[file.name] = _put(plan, file, temp, survey, step, check)
-                _keep_aside(plan, goal, step, check)
-                step(f"replace {file.name}")
-                replaced.append(goal)
-                temp.replace(goal)
-            tell(done, len(plan.files))
-        step("flush the folder")
-        flush_folder(plan.folder)
-        step("verify")
-        _verify(plan, survey.digests)
-    except BaseException:
-        with suppress(OSError):
-            _put_back(plan, survey, replaced, step)
-        raise
-    return methods
-
-
-def _put(plan: PlacementPlan, file: Planned, goal: Path, survey: Survey, step: Step, check: Check) -> str:
-    link = may_link(plan, file, goal.parent)
-    return put(file.source, survey.digests[file.name], goal, link=link, step=step, check=check)
-
-
-def _make_folder(folder: Path, step: Step) -> None:
-    if folder.is_dir():
-        return
-    step(f"make {folder.name}")
-    folder.mkdir(exist_ok=True)
-    flush_folder(folder.parent)
-
-
-def _keep_aside(plan: PlacementPlan, goal: Path, step: Step, check: Check) -> None:
-    """A second, hidden name for what is about to be replaced; one from an interrupted run is older and stays."""
-    aside = aside_of(plan.ticket_id, goal)
-    if not os.path.lexists(goal) or os.path.lexists(aside):
-        return
-    step(f"keep {goal.name} aside")
-    try:
-        os.link(goal, aside, follow_symlinks=False)
-    except OSError:  # no hard links here: copy, and only a whole copy gets the name
-        temp = plan.folder / temp_name(plan.ticket_id, aside.name)
+def _renew(work: Work) -> None:
+    """A folder that is there, or several: everything is made ready under hidden names first, then each file comes to
+    its name in one rename, the sound last; what was there goes to the recycle folder."""
+    plan, step = work.plan, work.step
+    _make_folders(work)
+    coming = sorted(
+        (file for file in plan.files if file.name in work.survey.to_bring), key=lambda file: file.kind == "book"
+    )
+    for count, file in enumerate(coming, start=1 + len(plan.files) - len(coming)):
+        work.check()
+        temp = _temp(plan, file)
         discard(temp, step)
-        put(goal, digest_of(goal, check), temp, link=False, step=step, check=check)
-        temp.replace(aside)
+        _bring(work, file, temp)
+        work.tell(count, len(plan.files))
+    work.check()
+    confine(plan)
+    for file in coming:
+        goal = plan.goal(file.name)
+        if (kept := work.kept(goal)) is not None:
+            recycle.keep(goal, kept, plan.ticket_id, step, work.check)
+        step(f"replace {file.name}")
+        _temp(plan, file).replace(goal)
+    _flush(goal.parent for goal in (plan.goal(file.name) for file in coming))
+    step("verify")
+    _verify(work)
+    for row in work.rows.values():
+        if row.op is JournalOp.REMOVE and row.kept and os.path.lexists(row.target):
+            recycle.retire(Path(row.target), Path(row.kept), plan.ticket_id, step, work.check)
+            with suppress(OSError):  # the folder of a disc goes with its last file
+                if Path(row.target).parent != plan.folder:
+                    Path(row.target).parent.rmdir()
+    _flush({Path(row.target).parent for row in work.rows.values() if row.op is JournalOp.REMOVE})
 
 
-def _put_back(plan: PlacementPlan, survey: Survey, replaced: Sequence[Path], step: Step) -> None:
-    for file in plan.files:
-        goal, aside = plan.folder / file.name, aside_of(plan.ticket_id, plan.folder / file.name)
-        if os.path.lexists(aside):
-            step(f"put {file.name} back")
-            aside.replace(goal)
-        elif goal in replaced and file.name not in survey.owned:
-            discard(goal, step)
-    _clear_leftovers(plan, step)
-    flush_folder(plan.folder)
+def _bring(work: Work, file: Planned, goal: Path) -> None:
+    found = put(
+        file.source,
+        work.survey.digests[file.name],
+        goal,
+        ways=work.survey.ways[file.name],
+        step=work.step,
+        check=work.check,
+    )
+    shares = file.origin == "seeding" and found.method == "hardlink"
+    if shares and work.plan.method != "move":
+        if work.wanted != Permissions():
+            work.done.notes.append(permissions.shared_note(file.name))
+    elif not shares:
+        if found.method == "hardlink":
+            _make_durable(work, goal)
+        _permit(work, goal, folder=False)
+    method = "move" if file.origin == "seeding" and work.plan.method == "move" else found.method
+    work.done.files[file.name] = Put(method, found.digest, found.inode)
 
 
-def _clear_leftovers(plan: PlacementPlan, step: Step) -> None:
-    """Nothing hidden of this placement stays in the book's folder."""
-    for file in plan.files:
-        aside = aside_of(plan.ticket_id, plan.folder / file.name)
-        for name in (temp_name(plan.ticket_id, file.name), aside.name, temp_name(plan.ticket_id, aside.name)):
-            discard(plan.folder / name, step)
+def _make_durable(work: Work, goal: Path) -> None:
+    """A second name for a file of our own: nobody else has flushed it, or given it a mode a media server can read."""
+    work.step(f"flush {goal.name}")
+    descriptor = os.open(goal, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o666 & ~umask())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _verify(plan: PlacementPlan, digests: Mapping[str, Digest]) -> None:
-    """Every file stands under its final name with its full size; its bytes were proven before the rename."""
-    for name, digest in digests.items():
-        path = plan.folder / name
-        size = path.stat(follow_symlinks=False).st_size if path.is_file() else -1
-        if size != digest.size:
+def _permit(work: Work, path: Path, *, folder: bool) -> None:
+    if work.wanted != Permissions() and (note := permissions.apply(path, work.wanted, folder=folder)):
+        work.done.notes.append(note)
+
+
+def _temp(plan: PlacementPlan, file: Planned) -> Path:
+    goal = plan.goal(file.name)
+    return goal.with_name(temp_name(plan.ticket_id, goal.name))
+
+
+def _make_folders(work: Work, *, but: Path | None = None) -> None:
+    for folder in work.survey.made:
+        if folder == but or folder.is_dir():
+            continue
+        work.step(f"make {folder.name}")
+        folder.mkdir(exist_ok=True)
+        _permit(work, folder, folder=True)
+        flush_folder(folder.parent)
+
+
+def _flush(folders: Iterable[Path]) -> None:
+    for folder in dict.fromkeys(folders):
+        if folder.is_dir():
+            flush_folder(folder)
+
+
+def _verify(work: Work) -> None:
+    """Every file stands under its final name: the very one that was proven, or one found there that is the same."""
+    for file in work.plan.files:
+        path, digest = work.plan.goal(file.name), work.survey.digests[file.name]
+        facts = path.lstat() if path.is_file() else None
+        ours = work.done.files.get(file.name)
+        whole = facts is not None and facts.st_size == digest.size
+        if whole and facts and ours and facts.st_ino != ours.inode:  # some shares number anew with each name
+            whole = same_bytes(path, file.source, ours.digest.sha256, work.check)
+        if not whole:
             message = f"{path} was placed but is not there in full."
             action = "Nothing to do at first: it is tried again. If it stays so, look for a program that changes it."
+            size = facts.st_size if facts else -1
             evidence: dict[str, JsonValue] = {"path": str(path), "size": size, "expected": digest.size}
             raise CopyDiffers(Reason("copy_differs", message, action, evidence))
-
-
-def _remove_empty(folders: Sequence[Path], step: Step) -> None:
-    """Folders this ticket made go again while they are empty; innermost first."""
-    for folder in reversed(folders):
-        with suppress(OSError):
-            step(f"remove {folder.name}")
-            folder.rmdir()

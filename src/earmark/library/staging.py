@@ -1,11 +1,9 @@
 """Single files on their way into the library: written beside their goal under a hidden name of our own, flushed to the
-disk, read back and compared. Knows bytes and names, not books; every operation announces itself first (`Step`), so
-that a test can end the process at any of them."""
+disk and proven. Knows bytes and names, not books; every operation announces itself first (`Step`), so that a test can
+end the process at any of them."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -14,26 +12,35 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from earmark.core.reasons import Reason
-from earmark.library.faults import CopyDiffers, SourceMissing
+from earmark.library.faults import CopyDiffers
+from earmark.library.methods import CHUNK, Way, bring, regular, source_missing
 
 Step = Callable[[str], None]
 Content = Path | bytes
 
-CHUNK = 1 << 20
-FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of them changes
 TEMP_NAME = re.compile(r"\.earmark-([0-9a-f]{8})-[0-9a-f]{10}\.(part|old)")
 """Every name we ever give to something unfinished: the ticket's mark, a digest of what it will become."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a file must be, byte for byte."""
+    """What a file must be, byte for byte. Without `sha256` the bytes are those of the source, not read yet."""
 
     size: int
-    sha256: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A file as it was brought beside its goal."""
+
+    method: str  # hardlink | reflink | copy | write
+    digest: Digest
+    inode: int
 
 
 def mark_of(ticket_id: str) -> str:
@@ -48,50 +55,35 @@ def temp_name(ticket_id: str, goal: str, kind: str = "part") -> str:
     return f".earmark-{mark_of(ticket_id)}-{digest}.{kind}"
 
 
-def aside_of(ticket_id: str, goal: Path) -> Path:
-    """Where the file `goal` is kept while another takes its place."""
-    return goal.with_name(temp_name(ticket_id, goal.name, "old"))
-
-
 def digest_of(content: Content, check: Callable[[], None]) -> Digest:
     """Size and SHA-256 of bytes or of a regular file (a symlink is not followed)."""
     if isinstance(content, bytes):
         return Digest(len(content), hashlib.sha256(content).hexdigest())
-    try:
-        descriptor = os.open(content, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ELOOP}:
-            raise
-        raise _source_missing(content, "is gone" if error.errno == errno.ENOENT else "is a symlink") from error
+    regular(content)
+    descriptor = os.open(content, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _source_missing(content, "is not a regular file")
+            raise source_missing(content, "is not a regular file")
         return _drain(file.read, check)
 
 
-def put(content: Content, expected: Digest, goal: Path, *, link: bool, step: Step, check: Callable[[], None]) -> str:
-    """Bring `content` to the new file `goal`, on the disk and proven equal; returns the method used:
-    hardlink, reflink, copy or write. `link` allows a hard link where nobody else knows the file."""
-    method = "write" if isinstance(content, bytes) else _copy(content, goal, link=link, step=step, check=check)
+def put(
+    content: Content, expected: Digest, goal: Path, *, ways: tuple[Way, ...], step: Step, check: Callable[[], None]
+) -> Put:
+    """Bring `content` to the new file `goal`, on the disk and proven: a hard link by its inode, anything else by its
+    bytes. Raises `copy_differs`, and what `bring` raises."""
     if isinstance(content, bytes):
         step(f"write {goal.name}")
         with goal.open("xb") as file:
             file.write(content)
-    step(f"flush {goal.name}")
-    descriptor = os.open(goal, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some shares know no modes
-            os.fchmod(descriptor, 0o666 & ~_umask())  # the media server is often another user
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # so that the proof reads the disk, not the cache
-    finally:
-        os.close(descriptor)
-    step(f"prove {goal.name}")
-    if digest_of(goal, check) != expected:
-        message = f"{goal.name} was written, but what is on the disk differs from what was read."
-        action = "Nothing to do at first: it is tried again. If it stays so, check the disk for faults."
-        raise CopyDiffers(Reason("copy_differs", message, action, {"path": str(goal)}))
-    return method
+        return _prove(goal, "write", expected, step, check)
+    step(f"copy {goal.name}")
+    brought = bring(content, goal, ways, check)
+    if brought.way == "hardlink":
+        return Put("hardlink", expected, goal.lstat().st_ino)
+    if expected.sha256 is None:
+        expected = Digest(expected.size, brought.sha256)
+    return _prove(goal, brought.way, expected, step, check)
 
 
 def linkable(source: Path, folder: Path) -> bool:
@@ -99,6 +91,15 @@ def linkable(source: Path, folder: Path) -> bool:
     already has a second name may be one that seeds."""
     facts = source.lstat()
     return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_dev == folder.stat().st_dev
+
+
+def flush_file(path: Path) -> None:
+    """Make the bytes of a file of our own durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def discard(path: Path, step: Step) -> None:
@@ -121,27 +122,24 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _copy(source: Path, goal: Path, *, link: bool, step: Step, check: Callable[[], None]) -> str:
-    step(f"copy {goal.name}")
-    if link and linkable(source, goal.parent):
-        try:
-            os.link(source, goal, follow_symlinks=False)
-        except OSError:
-            pass  # a file system without hard links: copy
-        else:
-            return "hardlink"
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as reader, goal.open("xb") as writer:
-        try:
-            fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
-        except OSError:
-            pass  # another disk, or a file system that cannot share blocks
-        else:
-            return "reflink"
-        while chunk := reader.read(CHUNK):
-            check()
-            writer.write(chunk)
-    return "copy"
+def _prove(goal: Path, method: str, expected: Digest, step: Step, check: Callable[[], None]) -> Put:
+    """Flushed to the disk, then read back from it. What shares its blocks with its source needs no reading."""
+    step(f"flush {goal.name}")
+    descriptor = os.open(goal, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some shares know no modes
+            os.fchmod(descriptor, 0o666 & ~umask())  # the media server is often another user
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # so that the proof reads the disk, not the cache
+        facts = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    step(f"prove {goal.name}")
+    if facts.st_size != expected.size or (expected.sha256 is not None and digest_of(goal, check) != expected):
+        message = f"{goal.name} was written, but what is on the disk differs from what was read."
+        action = "Nothing to do at first: it is tried again. If it stays so, check the disk for faults."
+        raise CopyDiffers(Reason("copy_differs", message, action, {"path": str(goal)}))
+    return Put(method, expected, facts.st_ino)
 
 
 def _drain(read: Callable[[int], bytes], check: Callable[[], None]) -> Digest:
@@ -153,21 +151,11 @@ def _drain(read: Callable[[int], bytes], check: Callable[[], None]) -> Digest:
     return Digest(size, total.hexdigest())
 
 
-def _umask() -> int:
+@cache
+def umask() -> int:
     """Of this process, without changing it for a moment as os.umask would."""
     try:
         found = re.search(r"^Umask:\s*([0-7]+)", Path("/proc/self/status").read_text(), re.MULTILINE)
     except OSError:
         found = None
     return int(found[1], 8) if found else 0o022
-
-
-def _source_missing(path: Path, problem: str) -> SourceMissing:
-    return SourceMissing(
-        Reason(
-            "source_missing",
-            f"{path.name} should be placed but {problem}.",
-            "Retry the ticket: the file is made again.",
-            {"path": str(path)},
-        )
-    )

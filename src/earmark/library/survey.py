@@ -1,52 +1,35 @@
-"""What a placement is meant to do, and a look at the shelf before anything is touched: is the way safe, is the place
-free or ours, is there room? Refuses by name; changes nothing on the disk."""
+"""A look at the shelf before anything is touched: is the way safe, is the place free or ours, is there room? Refuses by
+name; changes nothing on the disk, and reads only what must be compared."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from earmark.core.filenames import problem_with_segment
 from earmark.core.reasons import EarmarkError, JsonValue, Reason
-from earmark.core.ticket import TicketId
-from earmark.library.faults import LibraryMissing, TargetExists, UnsafeTarget, disk_full, from_os
-from earmark.library.staging import TEMP_NAME, Content, Digest, digest_of, linkable, temp_name
-from earmark.store.journal import JournalEntry, JournalOp, JournalState
+from earmark.library.faults import TargetExists, disk_full, from_os
+from earmark.library.methods import WAYS, Way, regular
+from earmark.library.plan import (
+    FileKind,
+    Origin,
+    PlacementPlan,
+    Planned,
+    confine,
+    levels,
+    plan_files,
+    plan_placement,
+)
+from earmark.library.replacement import Comparison, compare_existing, names_in, same_bytes
+from earmark.library.staging import Digest, digest_of, linkable
+from earmark.store.journal import LIVE, JournalEntry, JournalOp, JournalState
 
-FileKind = Literal["book", "sidecar", "cover"]
+__all__ = ["FileKind", "Origin", "PlacementPlan", "Planned", "confine", "plan_files", "plan_placement"]
+
 Check = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One file to place: a path or the bytes themselves, under `name` inside the book's folder."""
-
-    source: Content
-    name: str
-    kind: FileKind
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementPlan:
-    """Where everything goes. Sources below `workspace` are of our making and may be hard-linked; all others are
-    copied, for they may be seeding."""
-
-    ticket_id: TicketId
-    root: Path
-    folder: Path
-    files: tuple[Planned, ...]
-    workspace: Path | None = None
-    join: bool = False  # the folder is another placement's of ours: files are added to it, none is replaced
-
-    @property
-    def staging(self) -> Path:
-        """The hidden sibling in which a new folder is completed."""
-        return self.folder.parent / temp_name(self.ticket_id, self.folder.name)
+_FILES = frozenset({JournalOp.PLACE, JournalOp.SIDECAR, JournalOp.COVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,170 +37,185 @@ class Survey:
     """What was found before anything was touched."""
 
     digests: Mapping[str, Digest]  # by name, of what will be placed
+    ways: Mapping[str, tuple[Way, ...]]  # by name, how it may be brought; none for bytes
     fresh: bool  # the folder does not exist yet, or is empty
     owned: Mapping[str, JournalEntry]  # by name: files there that this ticket placed before
-    settled: frozenset[str]  # those of them that are already what they should be
+    settled: frozenset[str]  # files there that are already what they should be
+    outgoing: tuple[str, ...]  # files there that a replacement puts away, below the plan's folder
     made: tuple[Path, ...]  # folders this ticket makes or made, outermost first
+    already_there: bool  # the same book stands there, and is not ours
+
+    @property
+    def to_bring(self) -> frozenset[str]:
+        """What is not there yet as it should be."""
+        return frozenset(self.digests) - self.settled
 
 
-def plan_placement(
-    root: Path,
-    folder_parts: Sequence[str],
-    files: Sequence[Planned],
-    ticket_id: TicketId,
-    *,
-    workspace: Path | None = None,
-    join: bool = False,
-) -> PlacementPlan:
-    """Check names and say where things go; touches no disk. Raises `UnsafeTarget`."""
-    if not folder_parts or not files:
-        raise UnsafeTarget.of("placement_empty", "A placement needs a folder and at least one file.", "Report this.")
-    for name in (*folder_parts, *(file.name for file in files)):
-        if problem := problem_with_segment(name):
-            action = "Correct the book's title, author or series, or the naming pattern, then retry the ticket."
-            raise UnsafeTarget.of("placement_unsafe_name", f"{name!r} cannot be a name: {problem}.", action, name=name)
-    if len({file.name.casefold() for file in files}) != len(files):
-        names: list[JsonValue] = [file.name for file in files]
-        raise UnsafeTarget.of("placement_name_twice", "Two files have the same name.", "Report this.", names=names)
-    base = root.absolute()
-    return PlacementPlan(ticket_id, base, base.joinpath(*folder_parts), tuple(files), workspace, join)
-
-
-def survey_target(plan: PlacementPlan, known: Sequence[JournalEntry], check: Check) -> Survey:
-    """Look before touching anything: is the place safe, free or ours, and is there room? Raises the named refusals."""
+def survey_target(plan: PlacementPlan, known: Sequence[JournalEntry], check: Check, *, replace: bool = False) -> Survey:
+    """Look before touching anything: is the place safe, free or ours, and is there room? `known` are the ticket's own
+    operations, `replace` is the decision that another book there may go. Raises the named refusals."""
     try:
         confine(plan)
-        digests = {file.name: digest_of(file.source, check) for file in plan.files}
-        live = {Path(row.target): row for row in known if row.state is not JournalState.UNDONE}
-        there = _names_in(plan.folder)
-        owned = _owned(plan, live, there, digests, check)
-        clash = [file.name for file in plan.files if file.name in there and file.name not in owned]
-        if there and (clash or not (owned or plan.join)):
-            raise _target_exists(plan, there, digests, check)
-        settled = frozenset(name for name in owned if _is_any(plan.folder / name, (digests.get(name),), check))
-        _check_room(plan, {name: digest for name, digest in digests.items() if name not in settled})
-        mkdirs = {path for path, row in live.items() if row.op is JournalOp.MKDIR}
-        made = tuple(path for path in _levels(plan) if path in mkdirs or not path.exists())
-        return Survey(digests, not there, owned, settled, made)
+        live = [row for row in known if row.state in {*LIVE, JournalState.PLANNED}]
+        here = _rows_here(plan, live)
+        moved = _moved_away(plan, here)
+        digests = {file.name: moved.get(file.name) or _expected(file, check) for file in plan.files}
+        home = next(path for path in (plan.folder, *plan.folder.parents) if path.is_dir())
+        ways = {file.name: _ways(plan, file, home) for file in plan.files if file.name not in moved}
+        owned = {
+            name: row
+            for name, rows in here.items()
+            for row in rows
+            if _is_owned(plan, name, row, digests, check)  # the last one counts
+        }
+        same = {name for name in owned if name in digests and _is_settled(plan, name, digests, check)}
+        settled = same | moved.keys()
+        judge = _scattered if plan.scattered else _folder
+        outgoing, extra, already_there = judge(plan, owned, replace, check)
+        settled |= extra
+        _check_room(plan, home, ways, {name: digest for name, digest in digests.items() if name not in settled})
+        fresh = not plan.scattered and not names_in(plan.folder)
+        return Survey(digests, ways, fresh, owned, frozenset(settled), outgoing, _made(plan, live), already_there)
     except OSError as error:
         raise from_os(error, "looking at the library", plan.folder) from error
 
 
-def confine(plan: PlacementPlan) -> None:
-    """Refuse a target that symlinks lead out of the library, or whose way is blocked by a file."""
-    if not plan.root.is_dir():
-        raise LibraryMissing(
-            Reason(
-                "library_missing",
-                f"The library folder {plan.root} is not there.",
-                "Mount its disk, create the folder, or correct [library] in the settings; then retry the ticket.",
-                {"path": str(plan.root)},
-            )
-        )
-    base = plan.root.resolve(strict=True)
-    real = base if _leads_in_circles(plan) else plan.folder.resolve()
-    if real == base or not real.is_relative_to(base):
-        message = f"The folder {plan.folder} leads out of the library {plan.root} through a symlink."
-        action = "Remove that symlink or let it point inside the library, then retry the ticket."
-        evidence: dict[str, JsonValue] = {"folder": str(plan.folder), "leads_to": str(real), "library": str(base)}
-        raise UnsafeTarget(Reason("placement_unsafe_target", message, action, evidence))
-    for level in _levels(plan):
-        if os.path.lexists(level) and not level.is_dir():
-            message = f"{level} is a file, but a folder of that name is needed."
-            raise TargetExists(
-                Reason("target_exists", message, "Move that file away, then retry the ticket.", {"path": str(level)})
-            )
-
-
-def _leads_in_circles(plan: PlacementPlan) -> bool:
-    """Is there a loop of symlinks on the way? Python up to 3.12 raises RuntimeError for it, later ones OSError."""
-    for level in _levels(plan):
-        try:
-            level.resolve(strict=True)
-        except RuntimeError:
-            return True
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return True
-    return False
-
-
-def refuse_existing(plan: PlacementPlan, digests: Mapping[str, Digest], check: Check) -> EarmarkError:
+def refuse_existing(plan: PlacementPlan, check: Check) -> EarmarkError:
     """The refusal for a folder that appeared while ours was being made."""
-    return _target_exists(plan, _names_in(plan.folder), digests, check)
+    return _target_exists(compare_existing(plan.folder, plan, check=check))
 
 
-def _levels(plan: PlacementPlan) -> list[Path]:
-    """The folders between the library and the book, outermost first, the book's own last."""
-    return [path for path in reversed((plan.folder, *plan.folder.parents)) if plan.root in path.parents]
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    """What is in a folder, without our own unfinished things."""
-    if not folder.is_dir():
-        return frozenset()
-    return frozenset(path.name for path in folder.iterdir() if not TEMP_NAME.fullmatch(path.name))
-
-
-def _owned(
-    plan: PlacementPlan,
-    live: Mapping[Path, JournalEntry],
-    there: Collection[str],
-    digests: Mapping[str, Digest],
-    check: Check,
-) -> dict[str, JournalEntry]:
-    """The files there that this ticket placed. A planned entry is no proof: a crash may lie between the plan and the
-    rename, and somebody else's file after it; so there the bytes decide."""
-    owned: dict[str, JournalEntry] = {}
-    for path, row in live.items():
-        if path.parent != plan.folder or path.name not in there or row.op is JournalOp.MKDIR:
+def _moved_away(plan: PlacementPlan, here: Mapping[str, Sequence[JournalEntry]]) -> dict[str, Digest]:
+    """Files whose source went when an earlier run of this placement moved them here, and that are here."""
+    found: dict[str, Digest] = {}
+    for file in plan.files if plan.method == "move" else ():
+        goal = plan.goal(file.name)
+        if file.origin == "made" or isinstance(file.source, bytes) or file.source.exists() or not goal.is_file():
             continue
-        settled = row.state in {JournalState.DONE, JournalState.VERIFIED}
-        if settled or _is_any(path, (_planned(row), digests.get(path.name)), check):
-            owned[path.name] = row
-    return owned
+        for row in here.get(file.name, ()):
+            if row.state is JournalState.VERIFIED and row.size == goal.stat().st_size:
+                found[file.name] = Digest(row.size, row.sha256)
+    return found
 
 
-def _is_any(path: Path, digests: Collection[Digest | None], check: Check) -> bool:
-    size = path.lstat().st_size
-    candidates = {digest for digest in digests if digest is not None and digest.size == size}
-    return path.is_file() and not path.is_symlink() and bool(candidates) and digest_of(path, check) in candidates
+def _expected(file: Planned, check: Check) -> Digest:
+    """Files of our own making are read once, so that the journal knows them; those of a download only when they are
+    copied."""
+    if isinstance(file.source, Path) and file.origin == "seeding":
+        return Digest(regular(file.source).st_size, None)
+    return digest_of(file.source, check)
 
 
-def _planned(row: JournalEntry) -> Digest | None:
-    return Digest(row.size, row.sha256) if row.size is not None and row.sha256 is not None else None
+def _ways(plan: PlacementPlan, file: Planned, folder: Path) -> tuple[Way, ...]:
+    """A hard link to our own file only where nobody else knows its bytes: it may be written to again."""
+    if isinstance(file.source, bytes):
+        return ()
+    if file.origin == "seeding":
+        return WAYS[plan.method]
+    ours = plan.workspace is not None and file.source.resolve().is_relative_to(plan.workspace.resolve())
+    return ("hardlink", "reflink", "copy") if ours and linkable(file.source, folder) else ("reflink", "copy")
 
 
-def _check_room(plan: PlacementPlan, digests: Mapping[str, Digest]) -> None:
-    home = next(path for path in (plan.folder.parent, *plan.folder.parents) if path.is_dir())
-    new = [file for file in plan.files if file.name in digests]
-    needed = sum(digests[file.name].size for file in new if not may_link(plan, file, home))
+def _rows_here(plan: PlacementPlan, live: Sequence[JournalEntry]) -> dict[str, list[JournalEntry]]:
+    """This ticket's files, by their name below the plan's folder; of a scattered plan only those it names."""
+    names = {file.name for file in plan.files}
+    here: dict[str, list[JournalEntry]] = {}
+    for row in live:
+        path = Path(row.target)
+        if row.op in _FILES and path.is_relative_to(plan.folder):
+            name = str(path.relative_to(plan.folder))
+            if name in names or (not plan.scattered and path.parent == plan.folder):
+                here.setdefault(name, []).append(row)
+    return here
+
+
+def _is_owned(plan: PlacementPlan, name: str, row: JournalEntry, digests: Mapping[str, Digest], check: Check) -> bool:
+    """A planned entry is no proof: a crash may lie between the plan and the rename, and somebody else's file after it;
+    so there the bytes decide."""
+    path = plan.goal(name)
+    if path.is_symlink() or not path.is_file():
+        return False
+    if row.state in LIVE:
+        return True
+    if row.sha256 is not None and path.stat().st_size == row.size and digest_of(path, check).sha256 == row.sha256:
+        return True
+    return name in digests and _is_settled(plan, name, digests, check)
+
+
+def _is_settled(plan: PlacementPlan, name: str, digests: Mapping[str, Digest], check: Check) -> bool:
+    source = next(file.source for file in plan.files if file.name == name)
+    return same_bytes(plan.goal(name), source, digests[name].sha256, check)
+
+
+def _folder(
+    plan: PlacementPlan, owned: Mapping[str, JournalEntry], replace: bool, check: Check
+) -> tuple[tuple[str, ...], set[str], bool]:
+    """May the book's folder be used? Returns what goes, what is there already as it should be, and whether that is
+    the whole book."""
+    there = names_in(plan.folder)
+    wanted = {file.name for file in plan.files}
+    stale = tuple(name for name, row in owned.items() if name not in wanted and row.op is JournalOp.PLACE)
+    clash = there & wanted - owned.keys()
+    if not there or (owned and not clash and not replace):
+        return stale, set(), False
+    comparison = compare_existing(plan.folder, plan, check=check)
+    if not owned and comparison.same:
+        return (), set(wanted), True
+    if not replace:
+        raise _target_exists(comparison)
+    identical = {found.name for found in comparison.found if found.identical}
+    going = {*stale, *comparison.goes} - wanted
+    return tuple(sorted(going)), identical, False
+
+
+def _scattered(
+    plan: PlacementPlan, owned: Mapping[str, JournalEntry], replace: bool, check: Check
+) -> tuple[tuple[str, ...], set[str], bool]:
+    """May each path be used? The same file there already is fine, and stays whose it is."""
+    same: set[str] = set()
+    for file in plan.files:
+        goal = plan.goal(file.name)
+        if file.name in owned or not os.path.lexists(goal):
+            continue
+        if same_bytes(goal, file.source, None, check):
+            same.add(file.name)
+        elif not replace or not goal.is_file() or goal.is_symlink():
+            evidence: dict[str, JsonValue] = {"path": str(goal), "size": goal.lstat().st_size}
+            message = f"Another file already stands at {goal}; it was not touched."
+            action = "Move it away and retry, or let this ticket replace it."
+            raise TargetExists(Reason("target_exists", message, action, evidence))
+    return (), same, not owned and same == {file.name for file in plan.files}
+
+
+def _made(plan: PlacementPlan, live: Sequence[JournalEntry]) -> tuple[Path, ...]:
+    """Folders that are not there, or that this ticket made in a run that did not end."""
+    open_still = [row for row in live if row.op is JournalOp.MKDIR and row.state is not JournalState.VERIFIED]
+    mkdirs = {Path(row.target) for row in open_still}
+    return tuple(path for path in levels(plan) if path in mkdirs or not path.exists())
+
+
+def _check_room(
+    plan: PlacementPlan, home: Path, ways: Mapping[str, tuple[Way, ...]], digests: Mapping[str, Digest]
+) -> None:
+    sources = {file.name: file.source for file in plan.files}
+    device = home.stat().st_dev
+    needed = 0
+    for name, digest in digests.items():
+        source = sources[name]
+        by = ways.get(name, ())
+        linked = isinstance(source, Path) and by[:1] == ("hardlink",) and source.stat().st_dev == device
+        needed += 0 if linked or by == ("reflink",) else digest.size
     usage = shutil.disk_usage(home)
     if usage.total and usage.free < needed:  # some network file systems say 0 of everything
         raise disk_full(home, needed, usage.free)
 
 
-def may_link(plan: PlacementPlan, file: Planned, folder: Path) -> bool:
-    """A hard link costs no room, but only files of our own making may share their bytes with the library."""
-    if isinstance(file.source, bytes) or plan.workspace is None:
-        return False
-    return file.source.resolve().is_relative_to(plan.workspace.resolve()) and linkable(file.source, folder)
-
-
-def _target_exists(
-    plan: PlacementPlan, there: Collection[str], digests: Mapping[str, Digest], check: Check
-) -> TargetExists:
-    found: list[JsonValue] = []
-    for name in sorted(there)[:50]:
-        path = plan.folder / name
-        same = name in digests and _is_any(path, (digests[name],), check)
-        found.append({"name": name, "size": path.lstat().st_size, "identical": same})
-    wanted: list[JsonValue] = [{"name": name, "size": digest.size} for name, digest in digests.items()]
+def _target_exists(comparison: Comparison) -> TargetExists:
     return TargetExists(
         Reason(
             "target_exists",
-            f"Another book already stands in {plan.folder}; it was not touched.",
-            "Keep it and cancel this ticket, or move it away and retry; or tell the two apart in the naming pattern.",
-            {"folder": str(plan.folder), "found": found, "found_count": len(there), "wanted": wanted},
+            f"Another book already stands in {comparison.folder}; it was not touched.",
+            "Keep it and cancel this ticket, or let this ticket replace it; or tell the two apart in the naming pattern.",
+            comparison.as_json(),
         )
     )
