@@ -132,7 +132,7 @@ def _streams(sources: Sequence[AudioInfo]) -> list[AacStream]:
     other = next((s for s in sources if s.codec != "aac"), None)
     if other is not None or not sources:
         raise _NotCopyableError(f"{other.path.name!r} is {other.codec}, not AAC" if other else "there are none")
-    streams = [_read(source.path) for source in sources]
+    streams = [_take_apart(source.path) for source in sources]
     first = streams[0]
     for stream in streams:
         if stream.kind != first.kind:
@@ -144,6 +144,16 @@ def _streams(sources: Sequence[AudioInfo]) -> list[AacStream]:
     if sum(len(s.sizes) for s in streams) > MAX_PACKETS:
         raise _NotCopyableError("it is longer than any book")
     return streams
+
+
+def _take_apart(path: Path) -> AacStream:
+    try:
+        stream = read_stream(path)
+    except Mp4Error as error:
+        raise _NotCopyableError(f"{path.name!r} cannot be taken apart: {error}") from error
+    if stream is None:
+        raise _NotCopyableError(f"{path.name!r} is in a container packets are not taken from")
+    return stream
 
 
 def _lengths(streams: Sequence[AacStream]) -> list[float]:
@@ -196,16 +206,12 @@ def _copying(stream: AacStream, out: BinaryIO) -> Iterator[int]:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> AacStream:
-    try:
-        container = sniff(path)
-        if container == "mp4":
-            return _from_mp4(path, read_track(path))
-        if container == "adts":
-            return _from_adts(path)
-    except Mp4Error as error:
-        raise _NotCopyableError(f"{path.name!r} cannot be taken apart: {error}") from error
-    raise _NotCopyableError(f"{path.name!r} is in a container packets are not taken from")
+def read_stream(path: Path) -> AacStream | None:
+    """The packets of an AAC file, None when it is in another container than MP4 or ADTS. Raises Mp4Error, OSError."""
+    container = sniff(path)
+    if container == "mp4":
+        return _from_mp4(path, read_track(path))
+    return _from_adts(path) if container == "adts" else None
 
 
 def _from_mp4(path: Path, track: Mp4Track) -> AacStream:
