@@ -87,10 +87,12 @@ class Bench:
     def with_tool(self, tool: FfmpegTool) -> Bench:
         return Bench(tool, self.home, FfmpegBinder(tool, 2))
 
-    def leftovers(self) -> list[str]:
-        """Everything in the workspace and beside the book that is not the book."""
+    def leftovers(self, *, but_segments: bool = False) -> list[str]:
+        """Everything in the workspace and beside the book that is not the book; what may go on after a passing trouble
+        keeps its finished segments."""
         files = [*self.workspace.rglob("*"), *self.out.parent.rglob("*")]
-        return [str(f.relative_to(self.home)) for f in files if f != self.out]
+        names = [str(f.relative_to(self.home)) for f in files if f != self.out]
+        return [n for n in names if not (but_segments and n.startswith("work/segments-") and "part" not in n)]
 
 
 @dataclass

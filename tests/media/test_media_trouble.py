@@ -30,11 +30,11 @@ Eventually = Callable[[Callable[[], bool], float], Awaitable[float]]
 
 
 async def refused(bench: Bench, *sources: Path) -> EarmarkError:
-    """The error that binding these ends in; nothing may be left of it."""
+    """The error that binding these ends in; nothing may be left of it that has no use later."""
     with pytest.raises(EarmarkError) as caught:
         await bench.bind(*sources)
     assert not bench.out.exists()
-    assert bench.leftovers() == []
+    assert bench.leftovers(but_segments=caught.value.transient) == []
     return caught.value
 
 
@@ -178,7 +178,7 @@ async def test_an_encoder_that_fails_has_its_own_name(
 async def test_an_output_of_no_bytes_is_noticed_although_ffmpeg_says_all_is_well(
     step: str, code: str, studio: Studio, bench: Bench, fake_ffmpeg: FakeFfmpeg
 ) -> None:
-    empty = 'cat > /dev/null; for last; do :; done; : > "${last#file:}"; exit 0'
+    empty = 'cat > /dev/null; for last; do :; done; case "$last" in file:*) : > "${last#file:}";; esac; exit 0'
     bench = bench.with_tool(fake_ffmpeg(f'case "$*" in {step}) {empty};; esac\nexec "$REAL" "$@"'))
     error = await refused(bench, studio.chirp("1.mp3"), studio.chirp("2.mp3"))
     assert (error.reason.code, error.transient) == (code, False)
@@ -191,7 +191,7 @@ async def test_a_book_that_lost_its_end_in_encoding_is_not_passed(
     bench = bench.with_tool(fake_ffmpeg(cheat))
     error = await refused(bench, studio.chirp("1.mp3"), studio.chirp("2.mp3"))
     assert error.reason.code == "proof_failed"
-    assert "3." in error.reason.message
+    assert "decodes to 2.9" in error.reason.message
 
 
 @pytest.mark.parametrize("script", ["exit 139", "kill -9 $$", "kill -TERM $$"])
@@ -288,7 +288,7 @@ async def test_cancelling_ends_every_ffmpeg_within_a_second(
     assert time.monotonic() - start < 1.0
     assert fake_ffmpeg.alive() == []
     assert not bench.out.exists()
-    assert bench.leftovers() == []
+    assert bench.leftovers(but_segments=phase == "verify") == []
 
 
 async def test_a_progress_listener_that_fails_stops_the_work(studio: Studio, bench: Bench) -> None:

@@ -1,45 +1,67 @@
-"""Several audio files become one M4B that is proven before anybody sees it.
+"""Several audio files become one book that is proven before anybody sees it.
 
-`FfmpegBinder` is the house's AudioBinder. All work happens in a folder of its own inside the workspace; the book
-appears at its place by one rename, after it was decoded, measured and read back. Sources are opened for reading only.
+`FfmpegBinder` is the house's AudioBinder. All work happens in folders of its own inside the workspace; the book appears
+at its place by one rename, after it was decoded, measured and read back. Sources are opened for reading only. Finished
+segments of an encode that was killed stay in the workspace for the next run of the same plan.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mutagen import MutagenError
 
-from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook
+from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.reasons import PermanentError, Reason, TransientError
 from earmark.media import cover as covers
 from earmark.media import tags as tagging
-from earmark.media.decode import common_format
-from earmark.media.encode import choose_bitrate, encode_timeline, mux_book
-from earmark.media.ffmpeg import FfmpegTool, disk_full
+from earmark.media.decode import decoding
+from earmark.media.encode import (
+    aac_args,
+    book_bitrate,
+    book_format,
+    book_suffix,
+    check_codec,
+    encode_alone,
+    join_mp3,
+    mux_book,
+    mux_frames,
+)
+from earmark.media.ffmpeg import FfmpegTool, Lanes, disk_full
 from earmark.media.files import copy_bytes, publish
+from earmark.media.mp3 import joined_lengths, stated_gap
 from earmark.media.plan import book_chapters
 from earmark.media.probe import probe
 from earmark.media.progress import Reporter
 from earmark.media.proof import decoded_secs, prove_bound, prove_passthrough, unproven
+from earmark.media.segments import SEGMENTS_PREFIX, SegmentStore, encode_segments
+from earmark.media.timeline import Cut, Timeline
 
 ROOM_PREFIX = "bind-"
+_UNCOPYABLE = frozenset({"proof_failed", "ffmpeg_failed", "copy_impossible"})
 
 
 class FfmpegBinder:
-    """Binds at most `max_parallel` books at once. Belongs to one event loop."""
+    """Binds at most `max_parallel` books at once, with `cores` of the machine among them (None: all that this process
+    may use). Belongs to one event loop."""
 
-    def __init__(self, tool: FfmpegTool, max_parallel: int = 4) -> None:
+    def __init__(
+        self, tool: FfmpegTool, max_parallel: int = 4, *, cores: int | None = None, cut: Cut | None = None
+    ) -> None:
         self.tool = tool
         self._slots = asyncio.Semaphore(max_parallel)
+        self._lanes = Lanes(cores)
+        self._cut = cut or Cut()
 
     async def probe(self, path: Path) -> AudioInfo:
         """Raises PermanentError `not_audio` for a file that is no audio."""
@@ -52,88 +74,148 @@ class FfmpegBinder:
     async def bind(
         self, plan: BindPlan, out: Path, workspace: Path, on_progress: Callable[[BindProgress], None]
     ) -> BoundBook:
-        """Make the book at `out`, prove it by decoding it, and say what it is.
+        """Make the book at `out` (whose name ends in `book_suffix(plan)`), prove it by decoding it, say what it is.
 
-        Raises PermanentError `source_corrupt`, `proof_failed`, `ffmpeg_failed`; TransientError `ffmpeg_crashed`,
-        `ffmpeg_hung`, `disk_full`. Whatever is raised, nothing new stands at `out`.
+        Raises PermanentError `source_corrupt`, `proof_failed`, `ffmpeg_failed`, `codec_unavailable`; TransientError
+        `ffmpeg_crashed`, `ffmpeg_hung`, `disk_full`. Whatever is raised, nothing new stands at `out`.
         """
         async with self._slots:
             reporter = Reporter(plan, on_progress)
             try:
                 await asyncio.to_thread(_check_room, plan, out, workspace)
-                with _room(workspace) as room:
-                    book = await self._make(plan, room, reporter)
+                await check_codec(self.tool, plan)
+                store = SegmentStore(workspace, await asyncio.to_thread(_digest, self.tool, plan, self._cut))
+                with _room(workspace, store) as room:
+                    book = await self._make(plan, room, store, reporter)
                     await publish(book.path, out)
             except OSError as error:
                 raise _named(error, out) from error
             return replace(book, path=out)
 
-    async def _make(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
+    async def _make(self, plan: BindPlan, room: Path, store: SegmentStore, reporter: Reporter) -> BoundBook:
         if plan.passthrough:
             return await self._pass_through(plan, room / "book.m4b", reporter)
+        suffix = book_suffix(plan)
+        if suffix == "mp3":
+            return await self._join_mp3(plan, room, reporter)
+        if suffix == "opus" or plan.profile.codec == "he-aac":
+            return await self._encode_alone(plan, room, reporter)
         if len(plan.sources) == 1 and plan.sources[0].codec == "aac":
             try:
                 return await self._copy_stream(plan, room, reporter)
             except PermanentError as error:
-                if error.reason.code not in {"proof_failed", "ffmpeg_failed"}:
+                if error.reason.code not in _UNCOPYABLE:
                     raise  # else: a stream that cannot be copied truly (edit lists, odd framing) is encoded instead
-        return await self._encode(plan, room, reporter)
+        return await self._encode(plan, room, store, reporter)
 
     async def _pass_through(self, plan: BindPlan, copy: Path, reporter: Reporter) -> BoundBook:
         source = plan.sources[0]
         await copy_bytes(source.path, copy)
-        book = await prove_passthrough(
-            self.tool,
-            copy,
-            source,
-            lambda secs: reporter.of_book("verify", source.chapters, secs, source.duration_secs),
-        )
+        async with self._lanes.some(1):
+            book = await prove_passthrough(
+                self.tool,
+                copy,
+                source,
+                lambda secs: reporter.of_book("verify", source.chapters, secs, source.duration_secs),
+            )
         reporter.of_book("verify", source.chapters, book.duration_secs, book.duration_secs)
         return book
 
     async def _copy_stream(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
         """One AAC source: its stream is kept, chapters and tags are new."""
         source = plan.sources[0]
-        secs = await decoded_secs(self.tool, source, lambda done: reporter.of_sources("decode", 0, done))
+        async with self._lanes.some(1):
+            secs = await decoded_secs(self.tool, source, lambda done: reporter.of_sources("decode", 0, done))
         reporter.source_done(0, secs)
-        return await self._finish(plan, room, source.path, [secs], reporter)
+        marks = book_chapters(plan, [secs]).chosen.chapters
+        await mux_book(self.tool, source.path, marks, room / "book.m4b", room / "chapters.txt")
+        return await self._finish(plan, room / "book.m4b", [secs], reporter)
 
-    async def _encode(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
-        pcm = common_format(plan.sources)
-        audio = room / "audio.m4a"
-        samples = await encode_timeline(
+    async def _encode(self, plan: BindPlan, room: Path, store: SegmentStore, reporter: Reporter) -> BoundBook:
+        """All cores encode the timeline to AAC, from where an earlier run was interrupted."""
+        pcm = book_format(plan)
+        await asyncio.to_thread(store.open)
+        timeline = self._timeline(plan, reporter, store.counts)
+        async with self._lanes.some() as lanes:
+            args = aac_args(plan)
+            await encode_segments(self.tool, timeline, store, encoder_args=args, cut=self._cut, lanes=lanes)
+        counts = store.counts
+        for index, count in enumerate(counts):
+            reporter.source_done(index, count / pcm.rate)
+        reporter.of_sources("encode", len(counts) - 1, counts[-1] / pcm.rate)
+        secs = [n / pcm.rate for n in counts]
+        book = room / "book.m4b"
+        await mux_frames(
+            self.tool,
+            store.joined(),
+            samples=sum(counts),
+            chapters=book_chapters(plan, secs).chosen.chapters,
+            out=book,
+            listing=room / "chapters.txt",
+        )
+        return await self._finish(plan, book, secs, reporter)
+
+    async def _encode_alone(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
+        """Opus and HE-AAC: one encoder for the whole timeline."""
+        timeline = self._timeline(plan, reporter)
+        opus = plan.profile.codec == "opus"
+        audio = room / ("book.opus" if opus else "audio.m4a")
+        async with self._lanes.some(2):
+            await encode_alone(self.tool, plan, timeline, audio)
+        secs = [n / timeline.pcm.rate for n in timeline.counts]
+        if opus:
+            return await self._finish(plan, audio, secs, reporter)
+        marks = book_chapters(plan, secs).chosen.chapters
+        await mux_book(self.tool, audio, marks, room / "book.m4b", room / "chapters.txt")
+        return await self._finish(plan, room / "book.m4b", secs, reporter)
+
+    async def _join_mp3(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
+        """MP3 sources of one kind stay as they are; each is decoded once to know that it is whole and how long."""
+        pcm, samples = book_format(plan), list[int]()
+        async with self._lanes.some(1):
+            for index, source in enumerate(plan.sources):
+                async with decoding(self.tool, source, pcm, every_frame=True) as decoder:
+                    while await decoder.read():
+                        reporter.of_sources("decode", index, decoder.seconds)
+                    await decoder.check()
+                    samples.append(decoder.samples)
+                    reporter.source_done(index, decoder.seconds)
+        book = room / "book.mp3"
+        await join_mp3(self.tool, plan.sources, book, room / "sources.txt")
+        gaps = [await asyncio.to_thread(stated_gap, path) for path in (book, *(s.path for s in plan.sources))]
+        secs = [n / pcm.rate for n in joined_lengths(samples, gaps[1:], gaps[0])]
+        return await self._finish(plan, book, secs, reporter)
+
+    async def _finish(self, plan: BindPlan, book: Path, source_secs: Sequence[float], reporter: Reporter) -> BoundBook:
+        """Tags, cover, proof."""
+        total = sum(source_secs)
+        marks = book_chapters(plan, source_secs)
+        chapters = marks.chosen.chapters
+        await asyncio.to_thread(_write_tags, book, plan, chapters)
+        async with self._lanes.some(1):
+            proven = await prove_bound(
+                self.tool,
+                book,
+                expected_secs=total,
+                chapters=chapters,
+                on_secs=lambda secs: reporter.of_book("verify", chapters, secs, total),
+            )
+        await asyncio.to_thread(_check_tags, book, plan)
+        reporter.of_book("verify", chapters, total, total)
+        return replace(proven, chapters_from=marks.chosen.source, chapters_considered=marks.considered)
+
+    def _timeline(self, plan: BindPlan, reporter: Reporter, counted: Sequence[int] = ()) -> Timeline:
+        return Timeline(
             self.tool,
             plan.sources,
-            audio,
-            pcm=pcm,
-            bitrate_kbps=choose_bitrate(plan.sources, pcm.channels, plan.bitrate_kbps),
+            book_format(plan),
+            counted=counted,
             on_secs=lambda index, secs: reporter.of_sources("encode", index, secs),
             on_done=reporter.source_done,
         )
-        return await self._finish(plan, room, audio, [n / pcm.rate for n in samples], reporter)
-
-    async def _finish(
-        self, plan: BindPlan, room: Path, audio: Path, source_secs: Sequence[float], reporter: Reporter
-    ) -> BoundBook:
-        """Chapters, tags, cover, proof."""
-        total = sum(source_secs)
-        chapters = book_chapters(plan, source_secs).chosen.chapters
-        book = room / "book.m4b"
-        await mux_book(self.tool, audio, chapters, book, room / "chapters.txt")
-        await asyncio.to_thread(_write_tags, book, plan)
-        proven = await prove_bound(
-            self.tool,
-            book,
-            expected_secs=total,
-            chapters=chapters,
-            on_secs=lambda secs: reporter.of_book("verify", chapters, secs, total),
-        )
-        await asyncio.to_thread(_check_tags, book, plan)
-        reporter.of_book("verify", chapters, total, total)
-        return proven
 
 
-def _write_tags(book: Path, plan: BindPlan) -> None:
+def _write_tags(book: Path, plan: BindPlan, chapters: Sequence[Chapter]) -> None:
     if book.stat().st_size == 0:
         raise unproven("it is empty")
     try:
@@ -151,7 +233,7 @@ def _check_tags(book: Path, plan: BindPlan) -> None:
 
 
 def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
-    """Folders exist, the sources are not in the way, and there is space for the book."""
+    """Folders exist, the sources are not in the way, and there is space for the segments and the book."""
     if any(s.path.resolve() == out.resolve() for s in plan.sources):
         raise PermanentError(
             Reason(
@@ -164,8 +246,8 @@ def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(s.path.stat().st_size for s in plan.sources)
-    rate = choose_bitrate(plan.sources, common_format(plan.sources).channels, plan.bitrate_kbps)
-    needed = size if plan.passthrough else round(2.2 * plan.total_secs * rate * 1000 / 8)
+    copied = plan.passthrough or book_suffix(plan) == "mp3"
+    needed = size if copied else round(2.2 * plan.total_secs * book_bitrate(plan) * 1000 / 8)
     free = shutil.disk_usage(workspace).free
     if free < needed + 5_000_000:
         raise TransientError(
@@ -178,17 +260,38 @@ def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
         )
 
 
+def _digest(tool: FfmpegTool, plan: BindPlan, cut: Cut) -> str:
+    """What decides every byte of the encoded sound: an encode with the same digest may go on where it stopped."""
+    facts = {
+        "sources": [
+            (str(s.path.resolve()), stat.st_size, stat.st_mtime_ns) for s in plan.sources for stat in (s.path.stat(),)
+        ],
+        "pcm": asdict(book_format(plan)),
+        "encoder": aac_args(plan),
+        "cut": asdict(cut),
+        "ffmpeg": tool.version,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 @contextmanager
-def _room(workspace: Path) -> Iterator[Path]:
-    """A folder for one run. Leftovers of a run that was killed are swept first; a new name keeps a dying ffmpeg of
-    that run from writing into ours."""
-    for leftover in workspace.glob(f"{ROOM_PREFIX}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+def _room(workspace: Path, store: SegmentStore) -> Iterator[Path]:
+    """A folder for one run. Leftovers of a run that was killed are swept first, but for segments of the same plan; a new
+    name keeps a dying ffmpeg of that run from writing into ours. What ends for a passing reason keeps its segments."""
+    for leftover in [*workspace.glob(f"{ROOM_PREFIX}*"), *workspace.glob(f"{SEGMENTS_PREFIX}*")]:
+        if leftover != store.folder:
+            shutil.rmtree(leftover, ignore_errors=True)
     room = Path(tempfile.mkdtemp(prefix=ROOM_PREFIX, dir=workspace))
+    goes_on = False
     try:
         yield room
+    except (TransientError, asyncio.CancelledError):
+        goes_on = bool(store.segments)
+        raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
+        if not goes_on:
+            store.sweep()
 
 
 def _named(error: OSError, out: Path) -> PermanentError | TransientError:

@@ -106,8 +106,13 @@ class Decoder:
 
 
 @asynccontextmanager
-async def decoding(tool: FfmpegTool, source: AudioInfo, pcm: PcmFormat) -> AsyncIterator[Decoder]:
-    """Start decoding `source`; the process is gone when the block ends."""
+async def decoding(
+    tool: FfmpegTool, source: AudioInfo, pcm: PcmFormat, *, every_frame: bool = False
+) -> AsyncIterator[Decoder]:
+    """Start decoding `source`; the process is gone when the block ends.
+
+    `every_frame`: encoder delay and padding come out too, as they do where frames are joined without encoding.
+    """
     faults: list[str] = []
 
     def listen(line: str) -> None:
@@ -116,7 +121,8 @@ async def decoding(tool: FfmpegTool, source: AudioInfo, pcm: PcmFormat) -> Async
 
     # ffmpeg lowers a mono source by 3 dB when it spreads it over two channels; `pan` copies it as it is.
     spread = ["-af", "pan=stereo|c0=c0|c1=c0"] if source.channels == 1 and pcm.channels == 2 else []
-    args = ["-v", "level+error", "-threads", "1", *_input(source), *spread, *pcm.input_args, "pipe:1"]
+    skips = ["-flags2", "+skip_manual"] if every_frame else []
+    args = ["-v", "level+error", "-threads", "1", *skips, *_input(source), *spread, *pcm.input_args, "pipe:1"]
     async with running(tool, args, subject=source.path.name, on_line=listen) as run:
         yield Decoder(tool, source, pcm, run, faults)
 

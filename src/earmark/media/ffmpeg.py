@@ -1,13 +1,16 @@
 """Finding ffmpeg and running it so that it can always be stopped.
 
-Every run is an argument list (never a shell line) in a process group of its own, reniced, watched for standing still,
-and gone within a second when the awaiting task is cancelled. What the audio means is decided elsewhere.
+Every run is an argument list (never a shell line) in a process group of its own, polite to other programs (CPU and
+disk), watched for standing still, and gone within a second when the awaiting task is cancelled. `Lanes` says how many
+may work at once, over all books. What the audio means is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import math
 import os
 import re
 import shutil
@@ -18,9 +21,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
+
+T = TypeVar("T")
 
 NICENESS = 10
 GRACE_SECS = 0.25  # between SIGTERM and SIGKILL; three processes still end within a second
@@ -41,28 +46,52 @@ SAFE_INPUT = (
 
 @dataclass(frozen=True, slots=True)
 class FfmpegTool:
-    """An ffmpeg that answered. `stall_secs`: a run that moves no byte for so long counts as hanging."""
+    """An ffmpeg that answered. `stall_secs`: a run that moves no byte for so long counts as hanging. `niceness` 0..19:
+    how far its runs step back for other programs."""
 
     path: Path
     version: str
     origin: Literal["setting", "PATH", "wheel"]
     stall_secs: float = 120.0
+    niceness: int = NICENESS
 
 
-def find_ffmpeg(configured: Path | None = None, *, stall_secs: float = 120.0) -> FfmpegTool:
+class Lanes:
+    """The right to keep `count` cores busy, shared by all books of one event loop."""
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = max(1, count or len(os.sched_getaffinity(0)))
+        self._free = asyncio.Semaphore(self.count)
+
+    @asynccontextmanager
+    async def some(self, most: int | None = None) -> AsyncIterator[int]:
+        """At least one lane, waited for, and as many more as are free now, `most` at the most; yields their number."""
+        await self._free.acquire()
+        taken = 1
+        try:
+            while taken < (most or self.count) and not self._free.locked():
+                await self._free.acquire()
+                taken += 1
+            yield taken
+        finally:
+            for _ in range(taken):
+                self._free.release()
+
+
+def find_ffmpeg(configured: Path | None = None, *, stall_secs: float = 120.0, niceness: int = NICENESS) -> FfmpegTool:
     """The configured ffmpeg; without a setting the one on PATH, else the one the imageio-ffmpeg wheel carries.
 
     Runs `-version` once. Raises PermanentError `ffmpeg_missing` when none answers; a setting that does not work is
     an error, never silently replaced.
     """
     if configured is not None:
-        return _answering(shutil.which(str(configured)) or str(configured), "setting", stall_secs)
+        return _answering(shutil.which(str(configured)) or str(configured), "setting", stall_secs, niceness)
     problems: list[str] = []
     for origin, candidate in (("PATH", shutil.which("ffmpeg")), ("wheel", _from_wheel())):
         if candidate is None:
             continue
         try:
-            return _answering(candidate, "PATH" if origin == "PATH" else "wheel", stall_secs)
+            return _answering(candidate, "PATH" if origin == "PATH" else "wheel", stall_secs, niceness)
         except PermanentError as error:
             problems.append(error.reason.message)
     raise _missing(" ".join(problems) or "No ffmpeg was found on PATH, and the bundled one is not installed.")
@@ -77,7 +106,9 @@ def _from_wheel() -> str | None:
         return None
 
 
-def _answering(program: str, origin: Literal["setting", "PATH", "wheel"], stall_secs: float) -> FfmpegTool:
+def _answering(
+    program: str, origin: Literal["setting", "PATH", "wheel"], stall_secs: float, niceness: int
+) -> FfmpegTool:
     try:
         done = subprocess.run([program, "-version"], capture_output=True, timeout=20, check=False, env=_environment())
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -86,7 +117,7 @@ def _answering(program: str, origin: Literal["setting", "PATH", "wheel"], stall_
     match = re.match(rb"ffmpeg version (\S+)", done.stdout)
     if done.returncode != 0 or match is None:
         raise _missing(f"{program} does not answer as ffmpeg does (exit code {done.returncode}).", path=program)
-    return FfmpegTool(Path(program), match.group(1).decode("ascii", "replace"), origin, stall_secs)
+    return FfmpegTool(Path(program), match.group(1).decode("ascii", "replace"), origin, stall_secs, niceness)
 
 
 def _missing(message: str, **evidence: str) -> PermanentError:
@@ -113,15 +144,17 @@ class FfmpegRun:
         self._stderr = asyncio.create_task(self._collect())
 
     async def read(self, size: int = READ_BYTES, *, patience_secs: float | None = None) -> bytes:
-        """Up to `size` bytes of its output; empty at the end. Raises TransientError `ffmpeg_hung`."""
+        """Up to `size` bytes of its output; empty at the end. `patience_secs` may be infinite where its silence is our
+        own doing. Raises TransientError `ffmpeg_hung`."""
         assert self._process.stdout is not None
+        patience = patience_secs or self._tool.stall_secs
         try:
-            async with asyncio.timeout(patience_secs or self._tool.stall_secs):
+            async with asyncio.timeout(None if math.isinf(patience) else patience):
                 return await self._process.stdout.read(size)
         except TimeoutError:
             raise self._hung() from None
 
-    async def write(self, data: bytes) -> bool:
+    async def write(self, data: bytes | memoryview) -> bool:
         """Feed it; False when it no longer reads (then `finish` knows why). Raises TransientError `ffmpeg_hung`."""
         assert self._process.stdin is not None
         try:
@@ -134,11 +167,17 @@ class FfmpegRun:
             return False
         return True
 
+    async def ended(self, reading: asyncio.Task[T]) -> T:
+        """Close its input and wait for the task that reads its output. Raises TransientError `ffmpeg_hung`."""
+        self._close_input()
+        done, _ = await asyncio.wait([reading], timeout=self._tool.stall_secs)
+        if not done:
+            raise self._hung()
+        return await reading
+
     async def finish(self, *, patience_secs: float | None = None) -> int:
         """Close its input, wait for the end, return the exit code. Raises TransientError `ffmpeg_hung`."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self._process.stdin.close()
+        self._close_input()
         try:
             async with asyncio.timeout(patience_secs or self._tool.stall_secs):
                 code = await self._process.wait()
@@ -173,6 +212,11 @@ class FfmpegRun:
     def error(self, code: int) -> EarmarkError:
         """What exit code `code` means, as an error."""
         return failure(code, self.subject, list(self.lines))
+
+    def _close_input(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._process.stdin.close()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -217,6 +261,10 @@ async def running(
 ) -> AsyncIterator[FfmpegRun]:
     """Start ffmpeg for the length of the block; whatever way the block ends, the process is gone after it."""
     command = [str(tool.path), "-hide_banner", "-nostats", *([] if feed else ["-nostdin"]), *args]
+    if not os.access(tool.path, os.X_OK):  # asked first: behind `ionice` a missing program has no error of its own
+        raise _missing(f"ffmpeg at {tool.path} cannot be run any more.", path=str(tool.path))
+    if tool.niceness and (ionice := _ionice()):
+        command = [ionice, "-c2", "-n7", *command]
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -231,11 +279,24 @@ async def running(
         raise _missing(f"ffmpeg at {tool.path} cannot be run: {error.strerror}.", path=str(tool.path)) from error
     run = FfmpegRun(tool, process, subject, on_line)
     with contextlib.suppress(OSError):  # courtesy, not duty: it may have ended already
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        os.setpriority(os.PRIO_PROCESS, process.pid, tool.niceness)
     try:
         yield run
     finally:
         await run.stop()
+
+
+@functools.cache
+def _ionice() -> str | None:
+    """The program that lowers disk priority, where it is there and allowed to."""
+    program = shutil.which("ionice")
+    if program is None:
+        return None
+    try:
+        tried = subprocess.run([program, "-c2", "-n7", program, "-h"], capture_output=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return program if tried.returncode == 0 else None
 
 
 async def run(tool: FfmpegTool, args: Sequence[str], *, subject: str, patience_secs: float | None = None) -> bytes:

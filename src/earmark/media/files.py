@@ -32,6 +32,19 @@ def _copy_piece(reader: int, writer: int) -> int:
         return os.sendfile(writer, reader, None, _PIECE)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """A file that is there with all of `data`, on the disk, or not at all."""
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 async def publish(finished: Path, out: Path) -> None:
     """Sync `finished` and rename it to `out`; across file systems by way of a hidden file beside `out`."""
     await asyncio.to_thread(_sync, finished)
