@@ -92,17 +92,19 @@ async def exchange(
     now: Callable[[], datetime],
     max_bytes: int = MAX_JSON_BYTES,
 ) -> Answer:
-    """Send and read at most `max_bytes`; `site` is what messages call the other side.
+    """Send and read at most `max_bytes`; `site` is what messages call the other side. Head and body may each take
+    `timeout_secs`.
 
     Raises `SiteUnavailable` for everything the network does to us and `AnswerTooLarge`.
     """
     try:
         async with asyncio.timeout(timeout_secs):
             response = await http.send(request, stream=True, follow_redirects=False)
-            try:
+        try:
+            async with asyncio.timeout(timeout_secs):
                 body = await _read(response, max_bytes, site)
-            finally:
-                await response.aclose()
+        finally:
+            await response.aclose()
     # `from None`: the library's exceptions hold the request, and with it the key.
     except (TimeoutError, httpx2.TimeoutException):
         raise site_unavailable(site, f"it did not answer within {timeout_secs:g} seconds", fault="timeout") from None

@@ -88,7 +88,7 @@ async def test_an_asin_that_cannot_be_one_is_never_put_into_an_address(services:
 @pytest.mark.parametrize(("region", "host"), [("uk", "api.audible.co.uk"), ("br", "api.audible.com.br")])
 async def test_the_region_chooses_the_shop(services: Services, region: str, host: str) -> None:
     await services.open(region).find(MOONSTONE)
-    [request] = services.requests
+    request = services.requests[0]
     assert request.url.host == host
     assert (request.url.params["title"], request.url.params["author"]) == ("The Moonstone", "Wilkie Collins")
 
@@ -99,6 +99,11 @@ async def test_a_title_that_finds_nothing_is_tried_by_its_head(services: Service
         "The Moonstone: A Very Long Subtitle",
         "The Moonstone",
     ]
+
+
+async def test_an_author_the_shop_writes_in_another_way_is_left_out_last(services: Services) -> None:
+    await services.open().find(MOONSTONE)
+    assert [r.url.params.get("author") for r in services.requests] == ["Wilkie Collins", None]
 
 
 async def test_a_title_of_signs_asks_nobody(services: Services) -> None:

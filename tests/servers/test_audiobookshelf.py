@@ -9,15 +9,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from earmark import USER_AGENT
-from earmark.core.reasons import PermanentError, TransientError
+from earmark.core.reasons import JsonValue, PermanentError, TransientError
 from earmark.core.wish import BookWish, Kind
 from earmark.http import RateLimited, new_client
 from earmark.sandbox.audiobookshelf import StandInAudiobookshelf
 from earmark.servers import AudiobookshelfServer, open_server
-from earmark.servers.abs_items import may_be, search_words
+from earmark.servers.abs_items import may_be, read_libraries, read_matches, search_words
 from earmark.settings import Settings
 
 STATUS = {"app": "audiobookshelf", "serverVersion": "2.36.0", "isInit": True}
@@ -61,11 +63,15 @@ class Wire:
 
 
 def server(
-    handler: Callable[[httpx2.Request], httpx2.Response], *, url: str = "http://abs.test", **options: object
+    handler: Callable[[httpx2.Request], httpx2.Response],
+    *,
+    url: str = "http://abs.test",
+    key: str = "top-secret",
+    **options: object,
 ) -> AudiobookshelfServer:
     http = new_client(5, httpx2.MockTransport(handler))
     clock = lambda: datetime(2026, 7, 1, tzinfo=UTC)  # noqa: E731
-    return AudiobookshelfServer(url, SecretStr("top-secret"), http, clock=clock, **options)  # type: ignore[arg-type]
+    return AudiobookshelfServer(url, SecretStr(key), http, clock=clock, **options)  # type: ignore[arg-type]
 
 
 async def test_health_names_version_and_libraries_of_books() -> None:
@@ -158,6 +164,14 @@ async def test_a_path_before_the_interface_is_kept_and_the_key_goes_in_the_heade
     assert set(guarded) == {"Bearer top-secret"}
 
 
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "\x00"])
+async def test_a_key_that_cannot_be_sent_is_a_wrong_key(key: str) -> None:
+    wire = Wire()
+    health = await server(wire, key=key).test()
+    assert not health.ok and "does not accept the API key" in health.message
+    assert not wire.requests
+
+
 async def test_retry_after_is_told() -> None:
     busy = httpx2.Response(429, headers={"retry-after": "30"})
     with pytest.raises(RateLimited) as caught:
@@ -218,6 +232,25 @@ async def test_isbn_10_and_13_with_and_without_dashes_are_one() -> None:
     told = item(title="Der Monddiamant", isbn="978-0-306-40615-7")
     [found] = await server(Wire(**hits(told))).find(BookWish("The Moonstone", isbn="0306406152"))
     assert found.title == "Der Monddiamant"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["book", "libraryItem", "id", "media", "metadata", "authors", "name"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_no_answer_whatever_makes_a_reader_stumble(told: JsonValue) -> None:
+    read_libraries(told)
+    read_libraries({"libraries": [told]})
+    read_matches(told)
+    read_matches({"book": [{"libraryItem": told}]})
+    read_matches({"book": [{"libraryItem": {"id": "x", "media": {"metadata": told, "audioFiles": told}}}]})
 
 
 def test_the_search_box_is_asked_for_what_it_can_contain() -> None:

@@ -111,27 +111,31 @@ class AudnexusProvider:
             return listed
 
     async def _look_up(self, wish: BookWish) -> tuple[BookFacts, ...]:
-        """Editions in the catalogue, by the whole title first and by its head when that finds none."""
-        author = wish.authors[0] if wish.authors else ""
-        head = re.split(r"[:(\[]| - ", wish.title, maxsplit=1)[0]
-        for title in dict.fromkeys(" ".join(text.split())[:200] for text in (wish.title, head)):
-            if not any(c.isalnum() for c in title):
-                continue
-            asked = {
-                "title": title,
-                **({"author": author[:200]} if author else {}),
-                "num_results": str(LOOKED_UP),
-                "products_sort_by": "Relevance",
-                "response_groups": RESPONSE_GROUPS,
-                "image_sizes": "500,1024",
-            }
-            told = await self._service.ask(f"{self._catalogue}/1.0/catalog/products", asked)
-            books = read_products(told) if told is not None else ()
-            if books is None:
-                raise answer_not_understood(httpx2.URL(self._catalogue).host, "something that is no list of products")
-            if books:
+        """Editions in the catalogue: by title and author, then by the title's head, then without the author, whose name
+        the shop may write in another way. Stops at the first that finds any."""
+        author = " ".join(wish.authors[:1])[:200]
+        whole, head = (
+            " ".join(t.split())[:200] for t in (wish.title, re.split(r"[:(\[]| - ", wish.title, maxsplit=1)[0])
+        )
+        for title, by in dict.fromkeys([(whole, author), (head, author), (head, "")]):
+            if any(c.isalnum() for c in title) and (books := await self._listed(title, by)):
                 return books
         return ()
+
+    async def _listed(self, title: str, author: str) -> tuple[BookFacts, ...]:
+        asked = {
+            "title": title,
+            **({"author": author} if author else {}),
+            "num_results": str(LOOKED_UP),
+            "products_sort_by": "Relevance",
+            "response_groups": RESPONSE_GROUPS,
+            "image_sizes": "500,1024",
+        }
+        told = await self._service.ask(f"{self._catalogue}/1.0/catalog/products", asked)
+        books = read_products(told) if told is not None else ()
+        if books is None:
+            raise answer_not_understood(httpx2.URL(self._catalogue).host, "something that is no list of products")
+        return books
 
 
 def _filled(book: BookFacts, other: BookFacts) -> BookFacts:

@@ -174,7 +174,10 @@ class AudiobookshelfServer:
         self, method: str, path: str, *, params: dict[str, str] | None = None, with_key: bool = True
     ) -> Answer:
         """Raises for 401, 429, redirects, 5xx and everything the network does."""
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"} if with_key else {}
+        key = self._key.get_secret_value().strip()
+        if not (key.isascii() and key.isprintable()):
+            raise _key_refused(self._site)  # it cannot even be sent
+        headers = {"Authorization": f"Bearer {key}"} if with_key else {}
         request = self._http.build_request(method, self._url + path, params=params or None, headers=headers)
         answer = await exchange(self._http, request, site=self._site, timeout_secs=self._timeout_secs, now=self._clock)
         if answer.status == 401:
