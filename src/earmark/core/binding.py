@@ -92,9 +92,17 @@ class ChapterList:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMarks:
+    """Chapter marks inside the sources, of one origin (embedded, cue, overdrive): for each source in listening order
+    its marks, in seconds from its own start."""
+
+    source: str
+    chapters: tuple[tuple[Chapter, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BindPlan:
-    """One book to bind: sources in listening order with the chapter title of each. A source's own marks (embedded, of
-    a CUE sheet, of Overdrive) stand in its `AudioInfo.chapters`."""
+    """One book to bind: sources in listening order with the chapter title of each, and the marks inside them."""
 
     sources: tuple[AudioInfo, ...]
     chapter_titles: tuple[str, ...]
@@ -106,7 +114,9 @@ class BindPlan:
     titles_from: str = "names"  # where `chapter_titles` come from: tags, names, numbers …
     provider_chapters: tuple[Chapter, ...] = ()  # of the whole book, as a metadata provider tells them
     doubts: tuple[Reason, ...] = ()  # what a person should settle before the book is bound
-    orders: tuple[OrderReading, ...] = ()  # every way the order was read, the one taken first
+    orders: tuple[OrderReading, ...] = ()  # every way the order was read, the one taken first; positions into `sources`
+    marks: tuple[SourceMarks, ...] = ()
+    left_out: tuple[Path, ...] = ()  # other copies of the same book in the download
 
     @property
     def total_secs(self) -> float:
