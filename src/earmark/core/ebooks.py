@@ -122,8 +122,8 @@ def alike(a: EbookFile, b: EbookFile) -> bool:
 
 
 def same_work(a: str, b: str) -> bool:
-    """Do two names mean one work?"""
-    return similarity(a, b) >= ALIKE and _numbers(a) == _numbers(b)
+    """Do two names mean one work? A year more or less makes no other one."""
+    return similarity(_without_years(a), _without_years(b)) >= ALIKE and _numbers(a) == _numbers(b)
 
 
 def ebook_tags(wish: BookWish, release: Release | None, facts: EbookFacts, overrides: Mapping[str, str]) -> BookTags:
@@ -196,6 +196,12 @@ def _numbers(text: str) -> list[str]:
     """The numbers of a name, years left out: what tells one volume from the next."""
     words = [_NUMBERS.get(word, word) for word in normal(text).split()]
     return sorted(word.lstrip("0") for word in words if word.isdigit() and not _YEAR.fullmatch(word))
+
+
+def _without_years(text: str) -> str:
+    """The name less its years, unless it is nothing but a year (“1984”)."""
+    words = normal(text).split()
+    return " ".join(word for word in words if not _YEAR.fullmatch(word)) or " ".join(words)
 
 
 def _ending(path: str) -> str:
