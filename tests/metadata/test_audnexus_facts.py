@@ -180,6 +180,27 @@ def test_chapters_come_in_seconds_and_touch() -> None:
     ]  # fmt: skip
 
 
+BRANDED = chapters(
+    ("Opening", 0, 10_000), ("One", 10_000, 60_000), ("Two", 70_000, 30_000),
+    runtimeLengthMs=100_000, brandIntroDurationMs=2_000, brandOutroDurationMs=5_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("secs", [None, 100.0, 99.0, 250.0], ids=["unknown", "exact", "about", "another edition"])
+def test_a_copy_with_the_shops_brand_keeps_the_shops_marks(secs: float | None) -> None:
+    assert [(m.start_secs, m.end_secs) for m in read_chapters(BRANDED, secs)] == [(0, 10), (10, 70), (70, 100)]
+
+
+@pytest.mark.parametrize("secs", [93.0, 94.0], ids=["exact", "about"])
+def test_marks_are_moved_for_a_copy_without_the_shops_brand(secs: float) -> None:
+    assert [(m.start_secs, m.end_secs) for m in read_chapters(BRANDED, secs)] == [(0, 8), (8, 68), (68, 93)]
+
+
+def test_a_brand_that_would_eat_the_book_is_not_believed() -> None:
+    told = chapters(("One", 0, 60_000), ("Two", 60_000, 540_000), brandIntroDurationMs=300_000)
+    assert [m.start_secs for m in read_chapters(told, 300.0)] == [0, 60]
+
+
 def test_a_nameless_chapter_gets_its_number() -> None:
     assert [m.title for m in read_chapters(chapters(("", 0, 1), ("Two", 1, 1)))] == ["Chapter 1", "Two"]
 
@@ -233,3 +254,5 @@ def test_no_answer_whatever_makes_a_reader_stumble(told: JsonValue) -> None:
     read_book({**book(), **told} if isinstance(told, dict) else told, ASIN)
     read_chapters(told)
     read_chapters({"chapters": told})
+    if isinstance(told, dict):
+        read_chapters({**BRANDED, **told}, 50.0)

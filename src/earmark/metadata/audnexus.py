@@ -76,12 +76,14 @@ class AudnexusProvider:
         fuller = await asyncio.gather(*(self._fuller(book) for book in likeliest))
         return sorted(fuller, key=lambda book: -_likeness(wish, book))
 
-    async def chapters(self, asin: str) -> Sequence[Chapter]:
-        """As in the shop's file, its spoken brand intro included. Empty for an unknown ASIN."""
+    async def chapters(self, asin: str, runtime_secs: float | None = None) -> Sequence[Chapter]:
+        """Empty for an unknown ASIN. `runtime_secs`, the length of the copy at hand, tells whether it has the shop's
+        spoken brand at both ends; without it the marks are those of the shop's file."""
         known = asin_of(asin)
         if known is None:
             return ()
-        return read_chapters(await self._service.ask(f"{self._url}/books/{known}/chapters", {"region": self._region}))
+        told = await self._service.ask(f"{self._url}/books/{known}/chapters", {"region": self._region})
+        return read_chapters(told, runtime_secs)
 
     async def cover(self, facts: BookFacts) -> bytes | None:
         """The whole picture, else the size that was named."""

@@ -19,6 +19,7 @@ MAX_TEXT = 20_000
 MAX_ENTRIES = 50
 MAX_CHAPTERS = 5_000
 MAX_RUNTIME_SECS = 1_000 * 3600.0
+MAX_BRAND_SECS = 120.0
 
 LANGUAGES = {
     "english": "en", "german": "de", "deutsch": "de", "french": "fr", "francais": "fr", "spanish": "es",
@@ -89,9 +90,13 @@ def read_products(told: JsonValue) -> tuple[BookFacts, ...] | None:
     return tuple(book for book in books if book is not None)
 
 
-def read_chapters(told: JsonValue) -> tuple[Chapter, ...]:
+def read_chapters(told: JsonValue, runtime_secs: float | None = None) -> tuple[Chapter, ...]:
     """`/books/{asin}/chapters` in seconds. Empty where the service itself calls its marks inaccurate, or where they run
-    backwards: wrong marks are worse than none."""
+    backwards: wrong marks are worse than none.
+
+    The shop's own file begins and ends with a few spoken seconds of brand that many copies lack. When the copy at hand
+    (`runtime_secs`) is as long as the book without them, the marks are moved to fit it.
+    """
     rows = told.get("chapters") if isinstance(told, dict) else None
     if not isinstance(told, dict) or not isinstance(rows, list) or not rows or len(rows) > MAX_CHAPTERS:
         return ()
@@ -99,15 +104,35 @@ def read_chapters(told: JsonValue) -> tuple[Chapter, ...]:
         return ()
     marks: list[tuple[float, float, str]] = []
     for number, row in enumerate(rows, 1):
-        start = _millis(row.get("startOffsetMs")) if isinstance(row, dict) else None
-        length = _millis(row.get("lengthMs")) if isinstance(row, dict) else None
-        if start is None or length is None or (marks and start < marks[-1][0]):
+        mark = _mark(row, number)
+        if mark is None or (marks and mark[0] < marks[-1][0]):
             return ()
-        title = _line(row.get("title")) if isinstance(row, dict) else None
-        marks.append((start, start + length, title or f"Chapter {number}"))
-    whole = _millis(told.get("runtimeLengthMs"))
-    ends = [mark[0] for mark in marks[1:]] + [max(marks[-1][1], whole or 0.0)]
-    return tuple(Chapter(title, start, end) for (start, _, title), end in zip(marks, ends, strict=True))
+        marks.append(mark)
+    whole = max(marks[-1][1], _millis(told.get("runtimeLengthMs")) or 0.0)
+    intro, outro = (_brand(told.get(key)) for key in ("brandIntroDurationMs", "brandOutroDurationMs"))
+    bare = whole - intro - outro
+    if runtime_secs is None or abs(runtime_secs - whole) <= abs(runtime_secs - bare):
+        intro, bare = 0.0, whole
+    starts = [max(0.0, start - intro) for start, _, _ in marks]
+    ends = [*starts[1:], bare]
+    spans = zip(marks, starts, ends, strict=True)
+    return tuple(Chapter(title, start, end) for (_, _, title), start, end in spans if start < end)
+
+
+def _mark(row: JsonValue, number: int) -> tuple[float, float, str] | None:
+    """Start, end and title of one row."""
+    if not isinstance(row, dict):
+        return None
+    start, length = _millis(row.get("startOffsetMs")), _millis(row.get("lengthMs"))
+    if start is None or length is None:
+        return None
+    return start, start + length, _line(row.get("title")) or f"Chapter {number}"
+
+
+def _brand(told: JsonValue) -> float:
+    """Seconds of a spoken brand; what is longer than two minutes is none."""
+    secs = _millis(told) or 0.0
+    return secs if secs <= MAX_BRAND_SECS else 0.0
 
 
 def largest(cover_url: str) -> tuple[str, ...]:
