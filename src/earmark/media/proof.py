@@ -227,17 +227,21 @@ async def _count_span(
     seek = ["-noaccurate_seek", "-ss", str(start - run_up)] if start else []
     cuts = [f"start={run_up}"] if start else []
     cuts += [f"end={end - start + run_up}"] if end is not None else []
-    filters = [*([f"atrim={':'.join(cuts)}"] if cuts else []), "asetpts=N/SR/TB"]
+    filters = [*([f"atrim={':'.join(cuts)}"] if cuts else []), "asetnsamples=n=22050:p=0"]
     args = ["-v", "level+error", "-threads", "1", *seek, *SAFE_INPUT, "-i", url(source.path), "-map", "0:a:0"]
-    args += ["-af", ",".join(filters), "-c:a", "pcm_f32le", "-f", "null", "-", "-progress", "pipe:1"]
+    # A line for every 22,050 samples comes out, not the samples: `stream, dts, pts, samples, bytes, checksum`.
+    args += ["-af", ",".join(filters), "-c:a", "pcm_s16le", "-flush_packets", "1", "-f", "framecrc", "pipe:1"]
     complaints: list[str] = []
-    rest = b""
+    counted, rest, unit = 0, b"", 0.0
     async with running(tool, args, subject=source.path.name, on_line=complaints.append) as process:
         while chunk := await process.read():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                if found := re.fullmatch(rb"out_time_us=(\d+)\s*", line):
-                    tell(int(found[1]) / 1_000_000)
+                if base := re.fullmatch(rb"#tb 0: (\d+)/(\d+)", line):
+                    unit = int(base[1]) / int(base[2])
+                elif not line.startswith(b"#"):
+                    counted += int(line.split(b",")[3])
+            tell(counted * unit)
         code = await process.finish()
         error = process.error(code)
         if code != 0 and error.transient:
