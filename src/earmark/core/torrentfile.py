@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import bencode2
 
@@ -62,6 +64,41 @@ def read_torrent(data: bytes) -> TorrentMeta:
         entries=entries,
         trackers=_trackers(outer),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stretch of the content in the order in which pieces are counted; `path` is None for padding (BEP 47)."""
+
+    path: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What the bytes of a torrent's content must be: the SHA-1 of each piece of `length` bytes, over all `spans`."""
+
+    length: int
+    hashes: tuple[bytes, ...]
+    spans: tuple[Span, ...]
+
+
+def read_pieces(data: bytes) -> Pieces:
+    """The piece hashes of a .torrent file that `read_torrent` takes (version 1, or hybrid). Raises `BadTorrent`."""
+    meta = read_torrent(data)
+    info = bencode2.bdecode(data)[b"info"]
+    hashes: bytes = info[b"pieces"]
+    files = info.get(b"files")
+    if files is None:
+        spans = [Span(meta.entries[0].path, meta.entries[0].size)]
+    else:
+        spans = [Span(_path_of(meta.name, file), file[b"length"]) for file in files]
+    return Pieces(meta.piece_length, tuple(hashes[at : at + 20] for at in range(0, len(hashes), 20)), tuple(spans))
+
+
+def _path_of(name: str, file: dict[bytes, Any]) -> str | None:
+    parts = [part.decode() for part in file[b"path"]]
+    return None if b"p" in file.get(b"attr", b"") else "/".join([name, *parts])
 
 
 def _entries(info: dict[bytes, object], name: str) -> tuple[tuple[TorrentEntry, ...], int]:

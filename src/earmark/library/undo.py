@@ -123,7 +123,8 @@ def take_back(
     into: Path | None = None,
     brought: Mapping[str, str] | None = None,
 ) -> Undone:
-    """The file work for one act: moves, then files by folder, then hidden leftovers, then folders that are empty now.
+    """The file work for one act, in the reverse order of its doing: removed files, placed files by folder, moves, then
+    folders that are empty now.
     `into` is the folder that takes what goes; without one it is deleted, as after a run that failed. `brought` are the
     inodes of files that such a run brought itself, by target: they are ours whatever they hold."""
     rows = [replace(row, inode=(brought or {}).get(row.target, row.inode)) for row in rows]
@@ -132,13 +133,13 @@ def take_back(
     made = {Path(row.target) for row in rows if row.op is JournalOp.MKDIR}
     undo_ = _Undoing(ticket_id, into, frozenset((brought or {}).keys()), step, check, [], [], [])
     try:
-        for row in reversed([row for row in rows if row.op is JournalOp.MOVE]):
-            undo_.move_home(row)
         for row in rows:
             if row.op is JournalOp.REMOVE:
                 undo_.bring_back(row)
         for folder in folders:
             undo_.clear(folder, [row for row in files if Path(row.target).parent == folder], whole=folder in made)
+        for row in reversed([row for row in rows if row.op is JournalOp.MOVE]):
+            undo_.move_home(row)
         for folder in sorted(made, reverse=True):
             with suppress(OSError):  # not empty: somebody else lives there now
                 step(f"remove {folder.name}")
