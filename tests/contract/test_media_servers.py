@@ -38,7 +38,7 @@ class Shelf:
         (folder / "metadata.json").write_text(json.dumps(facts))
 
     def strike(self, status: int | None) -> None:
-        self.server.trouble = status
+        self.server.visits.trouble = status
 
 
 class PaperServer:
@@ -73,7 +73,7 @@ class PaperServer:
     async def close(self) -> None: ...
 
     def _check(self) -> None:
-        status = self._shelf.server.trouble
+        status = self._shelf.server.visits.trouble
         if status is not None:
             error = TransientError if status >= 500 else PermanentError
             raise error(Reason("trouble", "The paper is away.", "Look for it."))

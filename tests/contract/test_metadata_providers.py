@@ -39,10 +39,10 @@ class Knowledge:
 
     @property
     def away(self) -> bool:
-        return self.service.trouble is not None
+        return self.service.visits.trouble is not None
 
     def go_away(self) -> None:
-        self.service.trouble = 503
+        self.service.visits.trouble = 503
 
 
 class CardIndex:

@@ -151,3 +151,19 @@ async def test_libraries_can_be_added_as_over_there_and_a_guest_may_only_look(tm
         assert (await client.post(scan, headers=admin)).status_code == 200
         assert (await client.get(f"/api/libraries/{made['id']}", headers=admin)).json()["lastScan"]
         assert (await client.get("/api/libraries", headers={})).status_code == 401
+
+
+async def test_the_call_log_shows_no_key_and_trouble_can_be_made_from_outside() -> None:
+    stand_in = StandInAudiobookshelf()
+    key = {"authorization": f"Bearer {stand_in.key}"}
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=stand_in.app()), base_url="http://abs") as client:
+        assert (await client.post("/sandbox/trouble", json={"status": 503})).json() == {"status": 503}
+        assert (await client.get("/api/libraries", headers=key)).status_code == 503
+        assert (await client.post("/sandbox/trouble", json={"status": None})).status_code == 200
+        assert (await client.get("/api/libraries", headers=key)).status_code == 200
+        for wrong in ({"status": 200}, {"status": True}, {}, []):
+            assert (await client.post("/sandbox/trouble", json=wrong)).status_code == 400
+        assert (await client.post("/sandbox/trouble", content='{"status": 503}')).status_code == 415
+        calls = (await client.get("/sandbox/calls")).json()
+        assert [call["status"] for call in calls] == [503, 200] and stand_in.key not in json.dumps(calls)
+        assert (await client.delete("/sandbox/calls")).json() == []

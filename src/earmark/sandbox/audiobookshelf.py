@@ -10,8 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +23,9 @@ from starlette.routing import Route
 
 from earmark.core.reasons import JsonValue
 from earmark.sandbox.shelf_scan import ShelfBook, scan_library
+from earmark.sandbox.visits import Handler, Visits
 
 VERSION = "2.36.0"
-LOG_LENGTH = 2000
 
 
 @dataclass(slots=True)
@@ -61,8 +60,7 @@ class StandInAudiobookshelf:
         self.key = key or f"sandbox-{secrets.token_urlsafe(24)}"
         self.guest_key = f"guest-{secrets.token_urlsafe(24)}"
         self.libraries: dict[str, ShelfLibrary] = {}
-        self.calls: deque[dict[str, JsonValue]] = deque(maxlen=LOG_LENGTH)
-        self.trouble: int | None = None  # answer everything with this status
+        self.visits = Visits()
         self._clock = clock
 
     def add_library(self, name: str, folder: Path, media_type: str = "book") -> ShelfLibrary:
@@ -72,7 +70,7 @@ class StandInAudiobookshelf:
 
     def scans(self) -> int:
         """How many scans were asked for."""
-        return sum(call["method"] == "POST" and str(call["path"]).endswith("/scan") for call in self.calls)
+        return sum(call["method"] == "POST" and str(call["path"]).endswith("/scan") for call in self.visits.calls)
 
     async def scan(self, library: ShelfLibrary) -> None:
         """Scans of one library run one after the other."""
@@ -83,7 +81,7 @@ class StandInAudiobookshelf:
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/status", self._open(self._status)),
+                Route("/status", self.visits.through(self._status)),
                 Route("/api/me", self._guarded(self._me)),
                 Route("/api/libraries", self._guarded(self._libraries), methods=["GET", "POST"]),
                 Route("/api/libraries/{id}", self._guarded(self._library)),
@@ -92,29 +90,15 @@ class StandInAudiobookshelf:
                 Route("/api/libraries/{id}/search", self._guarded(self._search)),
                 Route("/api/items/{id}", self._guarded(self._item)),
                 Route("/api/items/{id}/cover", self._guarded(self._cover)),
+                *self.visits.levers(),
             ]
         )
 
-    def _open(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            entry: dict[str, JsonValue] = {
-                "method": request.method,
-                "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
-                "query": request.url.query,
-                "agent": request.headers.get("user-agent"),
-            }
-            self.calls.append(entry)
-            response = await handler(request) if self.trouble is None else PlainTextResponse("", self.trouble)
-            entry["status"] = response.status_code
-            return response
-
-        return endpoint
-
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, handler: Handler) -> Handler:
         async def behind_the_key(request: Request) -> Response:
             return await handler(request) if self._user(request) else PlainTextResponse("Unauthorized", 401)
 
-        return self._open(behind_the_key)
+        return self.visits.through(behind_the_key)
 
     def _user(self, request: Request) -> str | None:
         users = {f"Bearer {self.key}": "admin", f"Bearer {self.guest_key}": "user"}

@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from earmark.core.ordering import natural_key
 from earmark.core.reasons import JsonValue
 from earmark.sandbox.catalogue import CatalogueRelease
+from earmark.sandbox.visits import Visits
 from earmark.sandbox.vocabulary import AUDIO_SUFFIXES, AUDIOBOOKS, BROWSE_FLAGS, LANGUAGES
 
-LOG_LENGTH = 2000
 PUBLISHER = "Earmark Sandbox Audio"
 Chapters = tuple[tuple[str, float], ...]
 
@@ -35,38 +33,25 @@ def asin_of_release(release: CatalogueRelease) -> str:
 
 
 class StandInAudnexus:
-    """Both services on one address. `trouble` answers everything with that status; `calls` remembers what was asked."""
+    """Both services on one address."""
 
     def __init__(self, releases: tuple[CatalogueRelease, ...]) -> None:
         audiobooks = (release for release in releases if release.main_category == AUDIOBOOKS)
         self.books = {asin_of_release(release): release for release in audiobooks}
-        self.calls: deque[dict[str, JsonValue]] = deque(maxlen=LOG_LENGTH)
-        self.trouble: int | None = None
+        self.visits = Visits()
         self._chapters: dict[str, Chapters] = {}
 
     def app(self) -> Starlette:
+        through = self.visits.through
         return Starlette(
             routes=[
-                Route("/books/{asin}", self._through(self._book)),
-                Route("/books/{asin}/chapters", self._through(self._chapter_list)),
-                Route("/1.0/catalog/products", self._through(self._products)),
-                Route("/images/I/{name}", self._through(self._image)),
+                Route("/books/{asin}", through(self._book)),
+                Route("/books/{asin}/chapters", through(self._chapter_list)),
+                Route("/1.0/catalog/products", through(self._products)),
+                Route("/images/I/{name}", through(self._image)),
+                *self.visits.levers(),
             ]
         )
-
-    def _through(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            entry: dict[str, JsonValue] = {
-                "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
-                "query": request.url.query,
-                "agent": request.headers.get("user-agent"),
-            }
-            self.calls.append(entry)
-            response = await handler(request) if self.trouble is None else PlainTextResponse("", self.trouble)
-            entry["status"] = response.status_code
-            return response
-
-        return endpoint
 
     async def _book(self, request: Request) -> Response:
         asin = request.path_params["asin"]
