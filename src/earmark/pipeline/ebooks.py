@@ -4,23 +4,24 @@ shelf as it came, with its sidecars and cover. The files that seed are only ever
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from earmark.core.binding import BookTags
 from earmark.core.ebooks import Chosen, EbookFile, candidates, choose, ebook_tags, no_ebook, rank, same_work
-from earmark.core.naming import file_name, parse_pattern, render
+from earmark.core.naming import file_name, parse_pattern, render, resolve_collision
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.scoring import people_similarity
 from earmark.core.states import Completed, Converting, Placing, TicketState
 from earmark.core.ticket import Ticket
 from earmark.core.torrents import InfoHash, TorrentEntry
 from earmark.core.wish import BookWish, Kind, TicketRequest
-from earmark.library.placement import Placed, PlacementPlan, Planned, plan_placement
+from earmark.library.methods import Method
+from earmark.library.placement import Placed, PlacementPlan, Planned, plan_files, plan_placement
 from earmark.library.sidecars import facts as sidecar_facts
-from earmark.library.sidecars import metadata_json, metadata_opf
+from earmark.library.sidecars import sidecar_files
 from earmark.library.workspace import open_workspace, workspace_of
 from earmark.media.ebooks import EbookCorrupt, read_ebook
 from earmark.pipeline.binding import release_of
@@ -168,16 +169,10 @@ def _names(chosen: Chosen, tags: BookTags, root: Path) -> tuple[tuple[Path, str]
     """The book and its other formats share the title; what else came keeps its own name."""
     named = [(f, file_name(tags.title, f.facts.format)) for f in (chosen.book, *chosen.formats)]
     named += [(f, file_name(f.stem, f.facts.format)) for f in chosen.extras]
-    kept: dict[str, tuple[Path, str]] = {}
+    kept: dict[str, Path] = {}
     for file, name in named:
-        stem, _, ending = name.rpartition(".")
-        free = next(
-            n
-            for i in range(1, len(named) + 2)
-            if (n := name if i == 1 else f"{stem} ({i}).{ending}").casefold() not in kept
-        )
-        kept[free.casefold()] = (root / file.path, free)
-    return tuple(kept.values())
+        kept[resolve_collision(name, kept, extension=file.facts.format)] = root / file.path
+    return tuple((source, name) for name, source in kept.items())
 
 
 def _remember(path: Path, prepared: Prepared) -> None:
@@ -196,23 +191,37 @@ async def shelve_ebook(house: House, ticket: Ticket, payload: Placing) -> Placed
         await prepare_ebook(house, ticket, Converting(payload.torrent_hash, house.now(), 0))
     folder = workspace_of(house.work_dir, ticket.id)
     prepared = _PREPARED.validate_json((folder / FACTS).read_bytes())
-    return await place_files(house, ticket, await _plan(house, ticket, prepared, folder))
-
-
-async def _plan(house: House, ticket: Ticket, prepared: Prepared, folder: Path) -> PlacementPlan:
     library = house.settings.library
-    files = [Planned(source, name, "book") for source, name in prepared.files]
     beside = await _audiobook_folder(house, prepared.tags) if library.ebooks_beside_audiobook else None
-    if beside is not None:  # its sidecars and cover stand there already
-        parts = beside.relative_to(library.audiobooks.absolute()).parts
-        return plan_placement(library.audiobooks.absolute(), parts, files, ticket.id, workspace=folder, join=True)
+    if beside is None:
+        return await place_files(house, ticket, _plan(library, ticket, prepared, folder))
+    root = library.audiobooks.absolute()
+    # The folder is the audiobook's: its sidecars and cover stand there already, and only the book's files join them.
+    files = [(source, str(beside.relative_to(root) / name)) for source, name in prepared.files]
+    plan = plan_files(root, files, ticket.id, workspace=folder, origin="seeding", method=_method(library))
+    placed = await place_files(house, ticket, plan)
+    return replace(placed, folder=beside, files=tuple(name for _, name in prepared.files))
+
+
+def _plan(library: LibrarySettings, ticket: Ticket, prepared: Prepared, folder: Path) -> PlacementPlan:
     book = sidecar_facts(prepared.tags)
-    files.append(Planned(metadata_json(book, ()), "metadata.json", "sidecar"))
-    files.append(Planned(metadata_opf(book), "metadata.opf", "sidecar"))
+    files = [
+        *(Planned(source, name, "book", "seeding") for source, name in prepared.files),
+        *(Planned(data, name, "sidecar") for name, data in sidecar_files(book).items() if _is_wished(name, library)),
+    ]
     if (folder / COVER).exists():
         files.append(Planned(folder / COVER, "cover.jpg", "cover"))
-    parts = render(parse_pattern(library.pattern), prepared.tags)
-    return plan_placement(ebook_library(library), parts, files, ticket.id, workspace=folder)
+    parts = render(parse_pattern(library.pattern), prepared.tags, use_series_folders=library.use_series_folders)
+    return plan_placement(ebook_library(library), parts, files, ticket.id, workspace=folder, method=_method(library))
+
+
+def _is_wished(sidecar: str, library: LibrarySettings) -> bool:
+    return library.text_sidecars or not sidecar.endswith(".txt")
+
+
+def _method(library: LibrarySettings) -> Method:
+    """A torrent that has just come in owes its seeding, so its files cannot be moved away yet."""
+    return "hardlink-or-copy" if library.method == "move" else library.method
 
 
 async def _audiobook_folder(house: House, tags: BookTags) -> Path | None:
