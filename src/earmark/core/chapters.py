@@ -18,7 +18,7 @@ MATCH_SECS = 3.0
 
 _ORIGINS = ("provider", "overdrive", "cue", "embedded")  # of equal scores the earlier is taken, files' own come last
 _SNAP_SECS = 30.0  # a first mark this near to its file's start means the start
-_CLOSEST_SECS = 0.05
+_CLOSEST_SECS = 0.005
 _USUAL_SECS = (20.0, 7200.0)
 _BARE = re.compile(r"[\W\d_]*")
 _OF_FILES = re.compile(
@@ -210,5 +210,6 @@ def _score(offer: _Offer, raw: Sequence[ChapterList]) -> float:
     agreement = max(
         (matched(starts, o, best_shift(starts, o[1:], 60.0)) / len(starts) for o in others if starts), default=0.5
     )
-    titles = share_telling([c.title for c in chapters])
+    counted = offer.list.source == "numbers"  # "Chapter 7" is what we made up where the files say "Track 07"
+    titles = 0.2 if counted else share_telling([c.title for c in chapters])
     return round(0.25 * titles + 0.3 * max(0.0, usual) + 0.4 * offer.trust + 0.05 * agreement, 4)

@@ -7,6 +7,7 @@ nothing is no reading: better none than a guess. Paths, tags and files are not k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
@@ -19,6 +20,7 @@ Place: TypeAlias = tuple[int, ...]
 _BEFORE, _AMONG, _AFTER = -1, 0, 1
 _NONE = -1  # an optional number that a name does not have: "1", "1a", "1b"
 _SHOWN = 20
+_COPY = re.compile(r"\s?(?:\(\d{1,2}\)|- copy|- kopie|copy)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class _Key:
 
 def read_numbers(names: Sequence[str]) -> Numbering:
     """The places that the numbers in `names` (without extensions) tell. Linear in the length of the names."""
+    names = _without_copy_marks(names)
     for lenient in (False, True):  # "Twelve" and "XII" alone count only where nothing else does
         found = _read([marks_of(name, lenient=lenient) for name in names], names, strict=lenient)
         if found.sure:
@@ -64,6 +67,14 @@ def read_numbers(names: Sequence[str]) -> Numbering:
         if not lenient:
             first = found
     return first
+
+
+def _without_copy_marks(names: Sequence[str]) -> list[str]:
+    """ "01 Loomings (1)" beside "01 Loomings" is a second download of it, unless all names differ by nothing else."""
+    bare = [_COPY.sub("", name) for name in names]
+    plain = {name for name, base in zip(names, bare, strict=True) if name == base}
+    several = len(set(bare)) > 1
+    return [base if several and base in plain else name for name, base in zip(names, bare, strict=True)]
 
 
 def holes(places: Sequence[Place]) -> tuple[int, list[Place]]:
@@ -137,10 +148,12 @@ def _in_part(
         values: tuple[int | None, ...] = (None,) * len(marks)
     else:
         values = best.values
-    return tuple(
+    places = tuple(
         (_AMONG, value) if value is not None else _end_place(end, row)
         for value, end, row in zip(values, ends, marks, strict=True)
     )
+    whole = None not in places and len(set(places)) == len(places)
+    return (None,) * len(marks) if whole else places  # numbers that place all and were no key count nothing
 
 
 def _end_place(end: Place | None, row: Sequence[Mark]) -> Place | None:

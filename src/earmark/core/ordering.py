@@ -139,7 +139,7 @@ def _by_names(paths: Sequence[str]) -> _Reading:
     found = read_numbers([stem_of(p.rsplit("/", 1)[-1]) for p in paths])
     if any("/" in p for p in paths) and not (found.sure and not found.missing):
         tree = _tree(paths, None)
-        if tree.complete or set(found.places) == {None}:
+        if tree.complete or not found.sure:
             return replace(tree, by="names")
     return _Reading("names", found.places, found.missing, found.rival)
 
