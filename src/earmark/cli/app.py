@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -85,7 +85,7 @@ def demo(
 
 @app.command()
 def add(
-    title: Annotated[str, typer.Argument(help="Title of the audiobook.")],
+    title: Annotated[str, typer.Argument(help="Title of the book.")],
     author: Annotated[
         list[str] | None, typer.Option("--author", "-a", help="Author; may be given several times.")
     ] = None,
@@ -98,13 +98,17 @@ def add(
     language: Annotated[str | None, typer.Option(help="Language, e.g. en.")] = None,
     isbn: Annotated[str | None, typer.Option(help="ISBN.")] = None,
     asin: Annotated[str | None, typer.Option(help="ASIN.")] = None,
+    kind: Annotated[Literal["audiobook", "ebook"], typer.Option(help="What to look for.")] = "audiobook",
+    only: Annotated[
+        str | None, typer.Option("--format", help="Take this format only, e.g. epub for an e-book.")
+    ] = None,
     priority: Annotated[int, typer.Option(help="Higher goes first.")] = 0,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the ticket to its end.")] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """File a wish for an audiobook."""
+    """File a wish for an audiobook or an e-book."""
     from earmark.cli.tickets import add as run
 
     search = {
@@ -118,7 +122,11 @@ def add(
         "isbn": isbn,
         "asin": asin,
     }
-    raise typer.Exit(run(_remote(config, data_dir), search, priority=priority, watch=watch, as_json=as_json))
+    body: dict[str, object] = {"kind": kind, "priority": priority}
+    body["search"] = {key: value for key, value in search.items() if value is not None}
+    if only:
+        body["constraints"] = {"format": only}
+    raise typer.Exit(run(_remote(config, data_dir), body, watch=watch, as_json=as_json))
 
 
 @app.command()

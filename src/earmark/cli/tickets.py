@@ -23,9 +23,8 @@ from earmark.cli.rendering import (
 )
 
 
-def add(remote: Remote, search: Mapping[str, object], *, priority: int, watch: bool, as_json: bool) -> int:
-    wish = {key: value for key, value in search.items() if value is not None}
-    filed = remote.post("/ticket", {"kind": "audiobook", "search": wish, "priority": priority})
+def add(remote: Remote, body: Mapping[str, object], *, watch: bool, as_json: bool) -> int:
+    filed = remote.post("/ticket", body)
     if watch:
         return show(remote, filed["ticket_id"], watch=True, as_json=as_json)
     if as_json:
