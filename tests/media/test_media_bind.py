@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from media_bench import Bench, Studio
 
-from earmark.core.binding import BookTags, Chapter
+from earmark.core.binding import BookTags, Chapter, SourceMarks
 from earmark.media import find_ffmpeg, read_chapters, read_tags
 from earmark.media.encode import choose_bitrate
 from earmark.media.ffmpeg import _from_wheel
@@ -72,9 +72,10 @@ async def test_chapters_of_mp3s_start_where_their_sound_starts(
     studio: Studio, either_ffmpeg: Bench, samples: Samples
 ) -> None:
     bench = either_ffmpeg
-    sources = [studio.chirp(f"Part {n}.mp3", 1.9 + n / 7) for n in range(1, 6)]
+    names = ["Loomings", "The Carpet-Bag", "The Spouter-Inn", "The Counterpane", "Breakfast"]
+    sources = [studio.chirp(f"{n} {name}.mp3", 1.9 + n / 7) for n, name in enumerate(names, 1)]
     book = await bench.bind(*reversed(sources))
-    assert [c.title for c in book.chapters] == [f"Part {n}" for n in range(1, 6)]
+    assert [c.title for c in book.chapters] == names
     await check_chapters(bench, samples, book.chapters, *sources)
     whole = sum(len(samples(s)) for s in sources) / RATE
     assert book.duration_secs == pytest.approx(whole, abs=0.025)
@@ -121,10 +122,10 @@ async def test_tags_cover_and_kind_read_back(studio: Studio, bench: Bench, run_f
 
 
 async def test_more_chapters_than_the_short_list_holds_all_arrive(studio: Studio, bench: Bench) -> None:
-    source = studio.chirp("whole.m4a", 6.0)
-    plan = await bench.plan(source)
-    marks = tuple(Chapter(f"Mark {n}", n / 50, (n + 1) / 50) for n in range(300))
-    plan = replace(plan, sources=(replace(plan.sources[0], chapters=marks),))
+    source = studio.chirp("whole.m4a", 320.0, rate=8000)
+    plan = await bench.plan(source, tags=BookTags("1"))
+    marks = tuple(Chapter(f"Mark {n}", float(n), n + 1.0) for n in range(300))
+    plan = replace(plan, marks=(SourceMarks("embedded", (marks,)),))
     book = await bench.binder.bind(plan, bench.out, bench.workspace, lambda _: None)
     assert [c.title for c in book.chapters] == [f"Mark {n}" for n in range(300)]
 

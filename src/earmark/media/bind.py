@@ -17,12 +17,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import accumulate
 from pathlib import Path
-
-from mutagen import MutagenError
 
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.reasons import PermanentError, Reason, TransientError
+from earmark.core.tagging import presentable
 from earmark.media import cover as covers
 from earmark.media import tags as tagging
 from earmark.media.decode import decoding
@@ -43,8 +43,17 @@ from earmark.media.mp3 import joined_lengths, stated_gap
 from earmark.media.plan import book_chapters
 from earmark.media.probe import probe
 from earmark.media.progress import Reporter
-from earmark.media.proof import decoded_secs, prove_bound, prove_passthrough, unproven
+from earmark.media.proof import (
+    COPY_TOLERANCE_SECS,
+    DURATION_TOLERANCE_SECS,
+    ENCODE_TOLERANCE_SECS,
+    Placed,
+    prove_bound,
+    prove_passthrough,
+    unproven,
+)
 from earmark.media.segments import SEGMENTS_PREFIX, SegmentStore, encode_segments
+from earmark.media.streamcopy import copy_timeline
 from earmark.media.timeline import Cut, Timeline
 
 ROOM_PREFIX = "bind-"
@@ -67,9 +76,11 @@ class FfmpegBinder:
         """Raises PermanentError `not_audio` for a file that is no audio."""
         return await probe(path, self.tool)
 
-    async def pick_cover(self, folder: Path | None, sources: Sequence[Path], workspace: Path) -> Path | None:
-        """The best cover the download offers, as `workspace/cover.jpg`; None when it offers none."""
-        return await covers.pick_cover(folder, sources, workspace, self.tool)
+    async def pick_cover(
+        self, folder: Path | None, sources: Sequence[Path], workspace: Path, *, given: bytes | None = None
+    ) -> Path | None:
+        """The best cover that is given or that the download offers, as `workspace/cover.jpg`; None when there is none."""
+        return await covers.pick_cover(folder, sources, workspace, self.tool, given=given)
 
     async def bind(
         self, plan: BindPlan, out: Path, workspace: Path, on_progress: Callable[[BindProgress], None]
@@ -83,7 +94,6 @@ class FfmpegBinder:
             reporter = Reporter(plan, on_progress)
             try:
                 await asyncio.to_thread(_check_room, plan, out, workspace)
-                await check_codec(self.tool, plan)
                 store = SegmentStore(workspace, await asyncio.to_thread(_digest, self.tool, plan, self._cut))
                 with _room(workspace, store) as room:
                     book = await self._make(plan, room, store, reporter)
@@ -98,38 +108,45 @@ class FfmpegBinder:
         suffix = book_suffix(plan)
         if suffix == "mp3":
             return await self._join_mp3(plan, room, reporter)
-        if suffix == "opus" or plan.profile.codec == "he-aac":
-            return await self._encode_alone(plan, room, reporter)
-        if len(plan.sources) == 1 and plan.sources[0].codec == "aac":
+        if suffix == "m4b" and _all_aac(plan):
             try:
-                return await self._copy_stream(plan, room, reporter)
+                return await self._copy_streams(plan, room, reporter)
             except PermanentError as error:
                 if error.reason.code not in _UNCOPYABLE:
-                    raise  # else: a stream that cannot be copied truly (edit lists, odd framing) is encoded instead
+                    raise  # else: streams that cannot be copied truly (edit lists, odd framing) are encoded instead
+        if suffix == "opus" or plan.profile.codec == "he-aac":
+            await check_codec(self.tool, plan)
+            return await self._encode_alone(plan, room, reporter)
         return await self._encode(plan, room, store, reporter)
 
     async def _pass_through(self, plan: BindPlan, copy: Path, reporter: Reporter) -> BoundBook:
         source = plan.sources[0]
         await copy_bytes(source.path, copy)
-        async with self._lanes.some(1):
+        async with self._lanes.some() as lanes:
             book = await prove_passthrough(
                 self.tool,
                 copy,
                 source,
                 lambda secs: reporter.of_book("verify", source.chapters, secs, source.duration_secs),
+                lanes=lanes,
             )
         reporter.of_book("verify", source.chapters, book.duration_secs, book.duration_secs)
         return book
 
-    async def _copy_stream(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
-        """One AAC source: its stream is kept, chapters and tags are new."""
-        source = plan.sources[0]
-        async with self._lanes.some(1):
-            secs = await decoded_secs(self.tool, source, lambda done: reporter.of_sources("decode", 0, done))
-        reporter.source_done(0, secs)
-        marks = book_chapters(plan, [secs]).chosen.chapters
-        await mux_book(self.tool, source.path, marks, room / "book.m4b", room / "chapters.txt")
-        return await self._finish(plan, room / "book.m4b", [secs], reporter)
+    async def _copy_streams(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
+        """AAC of one kind: not a packet changes; chapters and tags are new."""
+        audio, book = room / "audio.m4a", room / "book.m4b"
+        secs = await copy_timeline(
+            self.tool,
+            plan.sources,
+            audio,
+            on_secs=lambda index, done: reporter.of_sources("copy", index, done),
+            on_done=reporter.source_done,
+        )
+        await mux_book(self.tool, audio, book_chapters(plan, secs).chosen.chapters, book, room / "chapters.txt")
+        await asyncio.to_thread(audio.unlink)
+        placed = [Placed(s, at) for s, at in zip(plan.sources, accumulate(secs, initial=0.0), strict=False)]
+        return await self._finish(plan, book, secs, reporter, COPY_TOLERANCE_SECS, placed)
 
     async def _encode(self, plan: BindPlan, room: Path, store: SegmentStore, reporter: Reporter) -> BoundBook:
         """All cores encode the timeline to AAC, from where an earlier run was interrupted."""
@@ -153,7 +170,7 @@ class FfmpegBinder:
             out=book,
             listing=room / "chapters.txt",
         )
-        return await self._finish(plan, book, secs, reporter)
+        return await self._finish(plan, book, secs, reporter, ENCODE_TOLERANCE_SECS)
 
     async def _encode_alone(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
         """Opus and HE-AAC: one encoder for the whole timeline."""
@@ -186,19 +203,30 @@ class FfmpegBinder:
         secs = [n / pcm.rate for n in joined_lengths(samples, gaps[1:], gaps[0])]
         return await self._finish(plan, book, secs, reporter)
 
-    async def _finish(self, plan: BindPlan, book: Path, source_secs: Sequence[float], reporter: Reporter) -> BoundBook:
+    async def _finish(
+        self,
+        plan: BindPlan,
+        book: Path,
+        source_secs: Sequence[float],
+        reporter: Reporter,
+        tolerance_secs: float = DURATION_TOLERANCE_SECS,
+        placed: Sequence[Placed] = (),
+    ) -> BoundBook:
         """Tags, cover, proof."""
         total = sum(source_secs)
         marks = book_chapters(plan, source_secs)
         chapters = marks.chosen.chapters
         await asyncio.to_thread(_write_tags, book, plan, chapters)
-        async with self._lanes.some(1):
+        async with self._lanes.some() as lanes:
             proven = await prove_bound(
                 self.tool,
                 book,
                 expected_secs=total,
                 chapters=chapters,
                 on_secs=lambda secs: reporter.of_book("verify", chapters, secs, total),
+                tolerance_secs=tolerance_secs,
+                placed=placed,
+                lanes=lanes,
             )
         await asyncio.to_thread(_check_tags, book, plan)
         reporter.of_book("verify", chapters, total, total)
@@ -215,18 +243,19 @@ class FfmpegBinder:
         )
 
 
+def _all_aac(plan: BindPlan) -> bool:
+    return all(s.codec == "aac" for s in plan.sources)
+
+
 def _write_tags(book: Path, plan: BindPlan, chapters: Sequence[Chapter]) -> None:
     if book.stat().st_size == 0:
         raise unproven("it is empty")
-    try:
-        tagging.write_tags(book, plan.tags, plan.cover)
-    except MutagenError as error:
-        raise unproven(f"its tags could not be written: {error}") from error
+    marks = () if book.suffix == ".m4b" else chapters  # an M4B got its marks when it was muxed
+    tagging.write_tags(book, plan.tags, plan.cover, chapters=marks)
 
 
 def _check_tags(book: Path, plan: BindPlan) -> None:
-    found = tagging.read_tags(book)
-    if (found.title, tagging.joined(found.authors)) != (plan.tags.title, tagging.joined(plan.tags.authors)):
+    if tagging.read_tags(book) != presentable(plan.tags):
         raise unproven("its tags do not read back as they were written")
     if plan.cover is not None and not tagging.has_cover(book):
         raise unproven("its cover does not read back")
@@ -246,8 +275,9 @@ def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(s.path.stat().st_size for s in plan.sources)
+    encoded = round(2.2 * plan.total_secs * book_bitrate(plan) * 1000 / 8)
     copied = plan.passthrough or book_suffix(plan) == "mp3"
-    needed = size if copied else round(2.2 * plan.total_secs * book_bitrate(plan) * 1000 / 8)
+    needed = size if copied else max(2 * size, encoded) if _all_aac(plan) else encoded
     free = shutil.disk_usage(workspace).free
     if free < needed + 5_000_000:
         raise TransientError(

@@ -260,11 +260,10 @@ async def running(
     on_line: Callable[[str], None] | None = None,
 ) -> AsyncIterator[FfmpegRun]:
     """Start ffmpeg for the length of the block; whatever way the block ends, the process is gone after it."""
-    command = [str(tool.path), "-hide_banner", "-nostats", *([] if feed else ["-nostdin"]), *args]
-    if not os.access(tool.path, os.X_OK):  # asked first: behind `ionice` a missing program has no error of its own
+    if not os.access(tool.path, os.X_OK):  # asked first: behind another program its absence has no error of its own
         raise _missing(f"ffmpeg at {tool.path} cannot be run any more.", path=str(tool.path))
-    if tool.niceness and (ionice := _ionice()):
-        command = [ionice, "-c2", "-n7", *command]
+    options = ["-hide_banner", "-nostats", *([] if feed else ["-nostdin"])]
+    command = [*_prefix(tool.niceness > 0), str(tool.path), *options, *args]
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -287,16 +286,19 @@ async def running(
 
 
 @functools.cache
-def _ionice() -> str | None:
-    """The program that lowers disk priority, where it is there and allowed to."""
-    program = shutil.which("ionice")
-    if program is None:
-        return None
+def _prefix(polite: bool) -> tuple[str, ...]:
+    """Programs to start ffmpeg through, as far as they are there and work: one that ends it when we are killed, one that
+    lowers its disk priority."""
+    wanted = [("setpriv", "--pdeathsig", "KILL"), *([("ionice", "-c2", "-n7")] if polite else [])]
+    return tuple(part for command in wanted if _works(command) for part in command)
+
+
+def _works(command: Sequence[str]) -> bool:
     try:
-        tried = subprocess.run([program, "-c2", "-n7", program, "-h"], capture_output=True, timeout=5, check=False)
+        tried = subprocess.run([*command, "true"], capture_output=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return program if tried.returncode == 0 else None
+        return False
+    return tried.returncode == 0
 
 
 async def run(tool: FfmpegTool, args: Sequence[str], *, subject: str, patience_secs: float | None = None) -> bytes:

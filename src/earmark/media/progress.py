@@ -9,7 +9,7 @@ from typing import Literal
 
 from earmark.core.binding import BindPlan, BindProgress, Chapter
 
-Phase = Literal["decode", "encode", "verify"]
+Phase = Literal["decode", "copy", "encode", "verify"]
 MIN_INTERVAL_SECS = 0.2
 
 
