@@ -305,3 +305,8 @@ def test_decoder_configurations_are_read_as_the_standard_writes_them() -> None:
     high = parse_config(bytes.fromhex("2b8a0800"))
     assert (high.object_type, high.rate, high.channels, high.sbr) == (5, 22050, 1, 44100)
     assert parse_config(bytes.fromhex("1214")).frame == 960
+
+
+def test_what_a_container_says_of_channels_is_checked_against_the_decoders_own_words() -> None:
+    told = {"1208 56e500": 1, "1210": 2, "1208": 1, "1388": None, "1388 56e500": 1, "2b8a0800": None, "eb8a0800": 2}
+    assert {config: parse_config(bytes.fromhex(config)).heard_channels for config in told} == told

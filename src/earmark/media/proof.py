@@ -72,6 +72,13 @@ async def decoded_secs(
         return decoder.seconds
 
 
+async def audible_secs(tool: FfmpegTool, source: AudioInfo) -> float:
+    """Seconds that come out of `source` whatever the decoder complains about. Raises TransientError."""
+    secs = [0.0]
+    await _count_span(tool, source, (0, None), secs.append)
+    return secs[-1]
+
+
 async def embedded_chapters(tool: FfmpegTool, path: Path) -> tuple[Chapter, ...]:
     """All chapter marks of a file, however many; about 0.1 s."""
     args = ["-v", "level+error", *SAFE_INPUT, "-i", url(path), "-f", "ffmetadata", "pipe:1"]

@@ -41,6 +41,14 @@ class AacKind:
     frame: int  # samples of the core a packet
     sbr: int | None  # output rate where SBR is announced, 0 where it is denied, None where nothing is said
 
+    @property
+    def heard_channels(self) -> int | None:
+        """Channels that come out of a decoder; None where only decoding tells: a mono core may carry the side channel
+        of a stereo sound, as long as SBR (whose core has at most 24 kHz) may be there."""
+        if self.channels > 1 or self.object_type == _PS:
+            return 2
+        return 1 if self.sbr == 0 or (self.sbr is None and self.rate > 24000) else None
+
     def __str__(self) -> str:
         name = {_PS: "HE-AAC v2", _SBR: "HE-AAC"}.get(self.object_type, "AAC")
         return f"{name} {self.sbr or self.rate} Hz, {self.channels} channel{'s' * (self.channels > 1)}"
