@@ -45,7 +45,7 @@ HABITS = read_habits()
 
 @pytest.mark.parametrize("habit", HABITS, ids=[f"{n}-{h.files[0]}" for n, h in enumerate(HABITS)])
 def test_a_naming_habit_is_read_as_it_is_meant(habit: Habit) -> None:
-    paths = sorted(habit.files, key=lambda p: random.Random(p).random())  # noqa: S311
+    paths = sorted(habit.files, key=lambda p: random.Random(p).random())
     found = listening_order(paths, [habit.numbers[p] for p in paths], [paths.index(p) for p in habit.played])
     assert sorted(d.code for d in found.doubts) == sorted(habit.doubts)
     expected = [paths[i] for i in natural_order(paths)] if "order_unknown" in habit.doubts else habit.files

@@ -12,8 +12,7 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from earmark.core.binding import AudioInfo, BindProfile
-from earmark.core.numbering import read_numbers
-from earmark.core.ordering import natural_key, stem_of
+from earmark.core.ordering import Numbers, listening_order, natural_key, stem_of
 from earmark.core.reasons import JsonValue, Reason
 
 _SHOWN = 20
@@ -57,9 +56,8 @@ def _partitions(infos: Sequence[AudioInfo], paths: Sequence[str]) -> list[list[l
     ways = [by_format] if len(by_format) > 1 else []
     if len(by_folder) > 1 and all("/" in p for p in paths):
         rates = sorted(_kbps(group, infos) for group in by_folder)
-        names = [paths[group[0]].split("/")[0] for group in by_folder]
         apart = all(low * 1.2 < high for low, high in pairwise(rates))
-        if apart and not read_numbers(names).sure:
+        if apart:
             ways.append(by_folder)
     return ways
 
@@ -73,7 +71,8 @@ def _same_book(groups: Sequence[Sequence[int]], infos: Sequence[AudioInfo], path
     stems = [stem_of(PurePath(p).name) for p in paths]
     if len(groups) == len(paths) and len({s.casefold() for s in stems}) > 1 and longest < 600:
         return False  # two short tracks in two formats are not two copies
-    return not (len(set(stems)) == len(stems) and read_numbers(stems).sure) and not _tagged_through(infos)
+    numbers = [Numbers()] * len(paths)
+    return not any(r.complete for r in listening_order(paths, numbers).readings) and not _tagged_through(infos)
 
 
 def _tagged_through(infos: Sequence[AudioInfo]) -> bool:
