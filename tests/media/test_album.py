@@ -93,6 +93,25 @@ async def test_a_studio_master_converts_to_what_the_codec_takes(studio: Studio, 
     assert result.tracks[0].duration_secs == pytest.approx(2.0, abs=0.001)
 
 
+@pytest.mark.parametrize("form", ["vorbis", "opus", "mp3", "flac"])
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 88200])
+async def test_every_codec_takes_every_rate(studio: Studio, out: Path, form: str, rate: int) -> None:
+    result = await convert_album(REAL, [job(studio.chirp("1.wav", 1.5, rate=rate), "t")], AlbumProfile(form), out)  # type: ignore[arg-type]
+    assert not result.failed
+    assert result.tracks[0].duration_secs == pytest.approx(1.5, abs=0.001)
+
+
+@pytest.mark.parametrize("form", ["vorbis", "opus", "mp3", "flac"])
+async def test_surround_sound_converts(studio: Studio, out: Path, form: str) -> None:
+    studio.folder.mkdir()
+    source = studio.folder / "51.flac"
+    ffmpeg(
+        "-f", "lavfi", "-i", "sine=f=440:d=1.5", "-af", "aformat=channel_layouts=5.1(side)", "-c:a", "flac", str(source)
+    )
+    result = await convert_album(REAL, [job(source, "t")], AlbumProfile(form), out)  # type: ignore[arg-type]
+    assert not result.failed
+
+
 async def test_the_rate_that_was_asked_for_is_kept_to(studio: Studio, out: Path) -> None:
     profile = AlbumProfile("vorbis", bitrate_kbps=320, sample_rate_hz=44_100)
     sources = [studio.chirp("a.flac", rate=96_000), studio.chirp("b.flac", rate=22_050)]

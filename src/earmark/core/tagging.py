@@ -113,7 +113,7 @@ def told_tags(
         abridged=first("abridged", lambda t: t.abridged),
         more_series=more,
     )
-    return ToldTags(tags, sources)
+    return ToldTags(presentable(tags), sources)
 
 
 def presentable(tags: BookTags) -> BookTags:

@@ -115,15 +115,16 @@ def _encoding(codec: str, source: AudioInfo, profile: AlbumProfile) -> Recipe:
     rate = _rate_for(codec, source.sample_rate, profile.sample_rate_hz)
     kbps = profile.bitrate_kbps or DEFAULT_KBPS.get(codec, 0)
     mono = source.channels == 1
+    fold = ["-ac", "2"] if source.channels > 2 else []  # MP3 has no more, and libopus refuses some layouts of 5.1
     if codec == "vorbis":
         quality = profile.quality if profile.quality is not None else vorbis_quality(kbps)
         args = ["-c:a", "libvorbis", "-q:a", f"{min(10.0, max(-1.0, quality)):g}"]
     elif codec == "opus":
-        args = ["-c:a", "libopus", "-b:a", f"{min(max(kbps, 6), 256 if mono else 510)}k"]
+        args = ["-c:a", "libopus", "-b:a", f"{min(max(kbps, 6), 256 if mono else 510)}k", *fold]
     elif codec == "mp3":
         vbr = profile.quality is not None
         size = ["-q:a", f"{profile.quality:g}"] if vbr else ["-b:a", f"{min(max(kbps, 8), 320)}k"]
-        args = ["-c:a", "libmp3lame", *size, *(["-ac", "2"] if source.channels > 2 else []), "-id3v2_version", "0"]
+        args = ["-c:a", "libmp3lame", *size, *fold, "-id3v2_version", "0"]
     else:
         # A lossy source has no more than 16 bits to keep; ffmpeg would write its floats as 24.
         args = ["-c:a", "flac", *([] if source.codec.startswith(LOSSLESS) else ["-sample_fmt", "s16"])]
