@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -202,6 +203,37 @@ async def test_files_may_change_places(shelf: Shelf) -> None:
     assert shelf.tree() == {f"{folder}/b.mp3": b"one", f"{folder}/a.mp3": b"two", f"{folder}/d.mp3": b"three"}
     await undo(shelf.db, TICKET, clock=clock, act=done.act)
     assert visible(shelf.tree()) == {f"{folder}/{file.name}": file.source for file in files}
+
+
+async def test_files_shuffled_again_and_again_keep_their_contents_and_find_home(shelf: Shelf) -> None:
+    names = [f"{number}.mp3" for number in range(5)]
+    files = [Planned(name.encode(), name, "book") for name in names]
+    await place(shelf.db, plan_placement(shelf.root, NEW, files, TICKET), clock=clock)
+    start, dice = shelf.tree(), random.Random(7)
+    where = {name: name for name in names}  # file as placed -> its name now
+    for _ in range(8):
+        fresh = dice.sample([*names, "5.mp3", "6.mp3"], len(names))
+        folder = ("Author", dice.choice(["One", "Two"]))
+        await reorganise(shelf.db, wanted(shelf, folder, dict(zip(where.values(), fresh, strict=True))), clock=clock)
+        where = dict(zip(names, fresh, strict=True))
+        assert shelf.tree() == {f"{'/'.join(folder)}/{now}": name.encode() for name, now in where.items()}
+    await undo(shelf.db, TICKET, clock=clock, act=2)
+    assert visible(shelf.tree()) == start
+
+
+async def test_a_download_that_seeds_under_another_name_is_not_touched(shelf: Shelf, tmp_path: Path) -> None:
+    seeding = tmp_path / "download.m4b"
+    seeding.write_bytes(AUDIO)
+    plan = plan_placement(
+        shelf.root, NEW, [Planned(seeding, "Title.m4b", "book", "seeding")], TICKET, method="hardlink"
+    )
+    await place(shelf.db, plan, clock=clock)
+    before = seeding.stat()
+    await reorganise(shelf.db, wanted(shelf, ("A", "B"), {"Title.m4b": "T.m4b"}, {"metadata.json": b"{}"}), clock=clock)
+    after = seeding.stat()
+    assert seeding.samefile(shelf.root / "A" / "B" / "T.m4b")
+    assert (after.st_ino, after.st_nlink, after.st_mtime_ns) == (before.st_ino, 2, before.st_mtime_ns)
+    assert seeding.read_bytes() == AUDIO
 
 
 async def test_names_that_differ_in_case_only_are_changed(shelf: Shelf) -> None:
