@@ -10,6 +10,7 @@ import pytest
 from web_site import make_app
 from web_world import LONG_TITLE, SCRIPT_TITLE, FakeDesk, S
 
+from earmark.core.reasons import PermanentError
 from earmark.core.ticket import TicketId
 
 
@@ -241,6 +242,26 @@ async def test_a_wish_that_cannot_be_filed_keeps_what_was_typed(admin: httpx2.As
     assert 'value="Jane &lt;b&gt;Austen"' in answer.text
     assert answer.text.count('aria-invalid="true"') == 2
     assert desk.heard == []
+
+
+async def test_an_ebook_is_wished_for_by_its_kind(admin: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    assert 'value="ebook"' in (await admin.get("/add")).text
+    filed = await post(admin, "/add", title="Emma", kind="ebook")
+    view = desk.views[TicketId(filed.headers["location"].split("/")[-1].split("?")[0])]
+    assert view.ticket.request.kind == "ebook"
+    assert (await post(admin, "/add", title="Emma", kind="scroll")).status_code == 400
+
+
+async def test_a_refusal_of_the_house_stands_at_the_field_it_is_about(
+    admin: httpx2.AsyncClient, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise PermanentError.of("no_ebook_library", "No folder.", "Set ebooks in [library].", field="kind")
+
+    monkeypatch.setattr(desk, "file_ticket", refuse)
+    answer = await post(admin, "/add", title="Emma", kind="ebook")
+    assert answer.status_code == 400 and 'value="Emma"' in answer.text
+    assert 'id="f-kind-say"' in answer.text and "Set ebooks in [library]." in answer.text
 
 
 async def test_a_session_goes_to_the_desk_and_never_back_to_the_page(admin: httpx2.AsyncClient, desk: FakeDesk) -> None:

@@ -313,7 +313,7 @@ def test_everything_can_be_done_without_scripts(look: Look, desk: FakeDesk) -> N
     page = look("phone-light", js=False).open("/add")
     page.get_by_label("Title").fill("Emma")
     page.get_by_label("Author").fill("Jane Austen")
-    page.get_by_role("button", name="Wish for this audiobook").click()
+    page.get_by_role("button", name="Wish for this book").click()
     expect(page.locator("[data-said]")).to_have_text("Your wish is filed.")
     page.get_by_role("link", name="Cancel", exact=True).click()
     expect(page.locator("h1")).to_have_text("Cancel this wish?")

@@ -93,7 +93,7 @@ def test_a_wish_is_filed_decided_and_followed_on_the_real_desk(running: Running,
     expect(page.locator("h2").first).to_have_text("What would you like to listen to?")
     page.get_by_label("Title").fill("The Time Machine")
     page.get_by_label("Author").fill("H. G. Wells")
-    page.get_by_role("button", name="Wish for this audiobook").click()
+    page.get_by_role("button", name="Wish for this book").click()
     expect(page.locator(".story h2")).to_have_text("Queued for the search")
     expect(page.locator("[data-live-mark]").first).to_have_attribute("data-state", "live")
     ticket = TicketId(page.url.rsplit("/", 1)[1].split("?")[0])

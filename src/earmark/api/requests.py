@@ -29,7 +29,7 @@ from earmark.api.problems import FieldError, Refusal
 from earmark.core.ticket import TicketId
 from earmark.core.wish import AlbumWish, BookWish, Constraints, ImageWish, Kind, TicketRequest, TrackWish
 
-BOOK_FORMATS = {"audiobook": ("m4b",), "ebook": ("epub", "azw3", "mobi", "pdf")}
+BOOK_FORMATS = {"audiobook": ("m4b",), "ebook": ("epub", "azw3", "mobi", "pdf", "cbz")}
 MUSIC_FORMATS = ("ogg_vorbis", "opus", "mp3", "aac", "flac", "alac")
 MAX_PATH = 4096  # Linux PATH_MAX
 MAX_SEGMENT_BYTES = 255

@@ -59,7 +59,7 @@ def ebook_library(library: LibrarySettings) -> Path:
                 "no_ebook_library",
                 "There is no library folder for e-books, so an e-book could not be placed anywhere.",
                 "Set `ebooks` in the [library] section to a folder and restart; then file or retry the ticket.",
-                {"setting": "library.ebooks"},
+                {"field": "kind", "setting": "library.ebooks"},
             )
         )
     return library.ebooks.absolute()

@@ -79,10 +79,17 @@ def add_wish(router: APIRouter, face: Face) -> None:
     async def file_wish(request: Request) -> Response:
         role = face.guard.role(request)
         form = wishes.read(await face.guard.form(request), str(uuid.uuid4()))
+        if form.request is not None:
+            try:
+                filed = await face.desk.file_ticket(wishes.typed_id(form), replace(form.request, requested_by=role))
+            except EarmarkError as error:
+                marked = wishes.refused(form, error)
+                if marked is None:
+                    raise
+                form = marked
         if form.request is None:
-            found: Context = {"form": form, "languages": wishes.LANGUAGES}
+            found: Context = {"form": form, "kinds": wishes.KINDS, "languages": wishes.LANGUAGES}
             return await face.page(request, "add.html", title="Add", here="add", role=role, context=found, status=400)
-        filed = await face.desk.file_ticket(wishes.typed_id(form), replace(form.request, requested_by=role))
         return face.go(f"/tickets/{filed.ticket.id}?done={'filed' if filed.created else 'known'}")
 
 

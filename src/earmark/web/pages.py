@@ -98,7 +98,7 @@ def add_home(router: APIRouter, face: Face) -> None:
     async def add(request: Request) -> Response:
         role = face.guard.role(request)
         form = wishes.blank(str(uuid.uuid4()), dict(request.query_params))
-        found: Context = {"form": form, "languages": wishes.LANGUAGES}
+        found: Context = {"form": form, "kinds": wishes.KINDS, "languages": wishes.LANGUAGES}
         return await face.page(request, "add.html", title="Add", here="add", role=role, context=found)
 
 
@@ -117,6 +117,7 @@ def home_context(home: HomeDetail) -> Context:
         "summary": _summary(len(working), home.counts.get(S.NEEDS_APPROVAL, 0), len(waiting), total),
         "alert_place": alert_place,
         "form": wishes.blank(str(uuid.uuid4())),
+        "kinds": wishes.KINDS,
         "languages": wishes.LANGUAGES,
     }
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from earmark.core.reasons import EarmarkError
 from earmark.core.ticket import TicketId
 from earmark.core.wish import BookWish, Kind, TicketRequest
 
@@ -40,7 +41,9 @@ LANGUAGES: dict[str, str] = {
     "zh": "Chinese",
 }
 
-FIELDS = ("title", "author", "narrator", "series", "series_index", "year", "language", "asin", "isbn")
+KINDS: dict[str, str] = {"audiobook": "Audiobook", "ebook": "E-book"}
+
+FIELDS = ("kind", "title", "author", "narrator", "series", "series_index", "year", "language", "asin", "isbn")
 LONGEST = 500
 
 
@@ -83,7 +86,16 @@ def read(form: Mapping[str, object], new_id: str) -> WishForm:
         isbn=re.sub(r"[\s-]", "", values["isbn"]).upper() or None,
         asin=values["asin"].upper() or None,
     )
-    return WishForm(ticket_id, values, {}, TicketRequest(Kind.AUDIOBOOK, wish, requested_by="web"))
+    kind = Kind(values["kind"] or Kind.AUDIOBOOK)
+    return WishForm(ticket_id, values, {}, TicketRequest(kind, wish, requested_by="web"))
+
+
+def refused(form: WishForm, error: EarmarkError) -> WishForm | None:
+    """The form with the house's refusal at the field it names; None when it names none of them."""
+    field = error.reason.evidence.get("field")
+    if not isinstance(field, str) or field not in FIELDS:
+        return None
+    return replace(form, errors={field: f"{error.reason.message} {error.reason.action}"}, request=None)
 
 
 def typed_id(form: WishForm) -> TicketId:
@@ -97,6 +109,8 @@ def _fault(name: str, value: str) -> str:
         return "A wish needs a title. Type the name of the book."
     if not value:
         return ""
+    if name == "kind" and value not in KINDS:
+        return "Choose one of the kinds in the list."
     if name == "year" and not (re.fullmatch(r"[0-9]{4}", value) and value > "0999"):
         return "Write the year with four digits, like 1865."
     if name == "language" and value not in LANGUAGES:
