@@ -126,8 +126,11 @@ class AudioBinder(Protocol):
         """Raises PermanentError for a file that is no audio."""
         ...
 
-    async def pick_cover(self, folder: Path | None, sources: Sequence[Path], workspace: Path) -> Path | None:
-        """The best picture in the download (beside the files or inside them) as `workspace/cover.jpg`, or None."""
+    async def pick_cover(
+        self, folder: Path | None, sources: Sequence[Path], workspace: Path, *, given: bytes | None = None
+    ) -> Path | None:
+        """The best picture of the download (beside the files or inside them) as `workspace/cover.jpg`, or None. A good
+        `given` one, of a provider, comes first."""
         ...
 
     async def bind(
@@ -189,8 +192,9 @@ class MetadataProvider(Protocol):
         """Books that may be this one, the likeliest first; empty when there is none."""
         ...
 
-    async def chapters(self, asin: str) -> Sequence[Chapter]:
-        """The chapters of that edition; empty when the provider knows none."""
+    async def chapters(self, asin: str, runtime_secs: float | None = None) -> Sequence[Chapter]:
+        """The chapters of that edition; empty when the provider knows none. `runtime_secs` is how long the copy at hand
+        plays: a shop's copy may begin with words of its own."""
         ...
 
     async def cover(self, facts: BookFacts) -> bytes | None:

@@ -87,7 +87,7 @@ async def ends_once(house: House, ticket_id: TicketId) -> None:
 
     await eventually(quiet, "one torrent seeds and the workspace is gone")
     files = [p.name for p in house.settings.library.audiobooks.rglob("*") if p.is_file()]
-    assert sorted(files) == ["The Time Machine.m4b", "metadata.json", "metadata.opf"]
+    assert sorted(files) == ["The Time Machine.m4b", "desc.txt", "metadata.json", "metadata.opf", "reader.txt"]
 
 
 async def test_a_run_that_was_begun_and_never_started_is_found_at_the_next_start(

@@ -29,7 +29,8 @@ async def test_a_wish_ends_as_a_book_on_the_shelf_while_the_torrent_seeds_on(wor
 
         shelf = Path(ticket.payload.library_path)
         assert shelf == tmp_path / "library/H. G. Wells/Scientific Romances/1 - The Time Machine (1895)"
-        assert sorted(p.name for p in shelf.iterdir()) == ["The Time Machine.m4b", "metadata.json", "metadata.opf"]
+        sidecars = ["desc.txt", "metadata.json", "metadata.opf", "reader.txt"]
+        assert sorted(p.name for p in shelf.iterdir()) == ["The Time Machine.m4b", *sidecars]
         book = shelf / "The Time Machine.m4b"
         assert [c.title for c in read_chapters(book)] == ["Part 1", "Part 2", "Part 3"]
         tags = read_tags(book)

@@ -116,7 +116,9 @@ class FakeBinder:
     async def probe(self, path: Path) -> AudioInfo:
         return AudioInfo(path, "mp3", 10.0, 22050, 1, 32)
 
-    async def pick_cover(self, folder: Path | None, sources: Sequence[Path], workspace: Path) -> Path | None:
+    async def pick_cover(
+        self, folder: Path | None, sources: Sequence[Path], workspace: Path, *, given: bytes | None = None
+    ) -> Path | None:
         return None
 
     async def bind(self, plan: BindPlan, out: Path, workspace: Path, on_progress: Any) -> BoundBook:

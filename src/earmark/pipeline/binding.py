@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BookTags, Chapter
+from earmark.core.binding import BindPlan, BindProfile, BindProgress, BookTags, Chapter
 from earmark.core.ordering import natural_key
 from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.core.release import Release
@@ -19,51 +21,111 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import BookWish
 from earmark.library.workspace import open_workspace, workspace_of
+from earmark.media.companions import read_companions
+from earmark.media.encode import book_suffix
 from earmark.media.plan import plan_book
 from earmark.pipeline.bus import Message
+from earmark.pipeline.facts import learn
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.questions import order_wanted, settle_doubts
 from earmark.pipeline.stages import stage
 from earmark.pipeline.verifying import entries_of, torrent_of
+from earmark.settings import ConverterSettings
 from earmark.store import candidates, tickets, torrents
 
-BOOK = "book.m4b"
 COVER = "cover.jpg"
-FACTS = "bound.json"  # tags and chapters of the bound book, for the placing that follows
+FACTS = "bound.json"  # what was bound, for the placing that follows
+NOT_KEPT = frozenset({".cue", ".txt"})  # a sheet of files that are no more, and notes of uploaders
 
-_FACTS: TypeAdapter[tuple[BookTags, tuple[Chapter, ...]]] = TypeAdapter(tuple[BookTags, tuple[Chapter, ...]])
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The bound book in the workspace. `unchanged_from` is the file of the download it equals byte for byte, and
+    `documents` are files of the download to stand beside it."""
+
+    book: str
+    tags: BookTags
+    chapters: tuple[Chapter, ...]
+    unchanged_from: Path | None = None
+    documents: tuple[Path, ...] = ()
+
+
+_BOUND: TypeAdapter[Bound] = TypeAdapter(Bound)
 
 
 async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
-    """Make `book.m4b` (and `cover.jpg`) in the ticket's workspace. Done again from the start when interrupted."""
+    """Make the book (and `cover.jpg`) in the ticket's workspace. A run that was interrupted goes on with the finished
+    parts. Raises NeedsAnswer when the order, or what belongs to the book, is in doubt."""
     info_hash = InfoHash(payload.torrent_hash)
     sources = await sources_of(house, ticket, info_hash)
-    needed = sum(path.stat().st_size for path in sources) * 2
+    folder = await open_workspace(house.work_dir, ticket.id, needed_bytes=sum(path.stat().st_size for path in sources))
+    (folder / FACTS).unlink(missing_ok=True)
+    plan, documents = await _plan(house, ticket, info_hash, sources, folder)
+    settle_doubts(ticket, plan)
+    name = f"book.{book_suffix(plan)}"
     async with stage(house, ticket.id, "bind") as detail:
-        folder = await open_workspace(house.work_dir, ticket.id, needed_bytes=needed)
-        for name in (FACTS, BOOK, COVER):
-            (folder / name).unlink(missing_ok=True)
-        infos = [await house.binder.probe(path) for path in sources]
-        tags = await _tags(house, ticket, info_hash, infos)
-        cover = await house.binder.pick_cover(sources[0].parent, sources, folder)
-        plan = plan_book(infos, tags, cover)
         report = await _reporter(house, ticket.id, payload, plan)
-        book = await house.binder.bind(plan, folder / BOOK, folder / "parts", report)
-        detail |= {"sources": len(sources), "chapters": len(book.chapters), "seconds_of_audio": book.duration_secs}
+        book = await house.binder.bind(plan, folder / name, folder / "parts", report)
+        detail |= {"sources": len(plan.sources), "chapters": len(book.chapters), "seconds_of_audio": book.duration_secs}
         detail |= {"codec": book.codec, "bytes": book.size_bytes, "passthrough": book.passthrough}
+        detail["chapters_from"] = book.chapters_from
+        detail["chapters_considered"] = [
+            {"source": c.source, "score": round(c.score, 3), "chapters": len(c.chapters)}
+            for c in book.chapters_considered
+        ]
         detail["chapter_list"] = [_plain(chapter) for chapter in book.chapters]
-        _remember(folder / FACTS, tags, book.chapters)
+        unchanged = plan.sources[0].path if book.passthrough else None
+        _remember(folder / FACTS, Bound(name, plan.tags, book.chapters, unchanged, documents))
+
+
+async def _plan(
+    house: House, ticket: Ticket, info_hash: InfoHash, sources: list[Path], folder: Path
+) -> tuple[BindPlan, tuple[Path, ...]]:
+    """Everything that is known before binding: the files, what lies beside them, what providers say."""
+    async with stage(house, ticket.id, "plan") as detail:
+        record = await torrent_of(house, info_hash)
+        listed = [Path(record.save_path) / e.path for e in await entries_of(house, record)]
+        beside = await asyncio.to_thread(read_companions, common_folder(sources), sources, listed)
+        infos = [await house.binder.probe(path) for path in sources]
+        release = await release_of(house, ticket, info_hash)
+        known = await learn(house, ticket, _wish(ticket), release, sum(i.duration_secs for i in infos))
+        tags = book_tags(_wish(ticket), release, infos[0].tags, ticket.request.metadata_to_embed, known.facts)
+        cover = await house.binder.pick_cover(common_folder(sources), sources, folder, given=known.cover)
+        plan = plan_book(
+            infos,
+            tags,
+            cover,
+            order=order_wanted(ticket),
+            profile=profile_of(house.settings.converter),
+            companions=beside,
+            provider_chapters=known.chapters,
+        )
+        detail |= {"order": [source.path.name for source in plan.sources], "doubts": [d.code for d in plan.doubts]}
+        detail |= {"notes": list(beside.notes), "left_out": [path.name for path in plan.left_out]}
+    documents = tuple(path for path in beside.documents if path.suffix.lower() not in NOT_KEPT)
+    return replace(plan, bitrate_kbps=ticket.request.constraints.bitrate_kbps), documents
+
+
+def profile_of(converter: ConverterSettings) -> BindProfile:
+    """How books are to be written, as the settings say."""
+    return BindProfile(converter.codec, converter.mono_kbps, converter.stereo_kbps, converter.coder)
+
+
+def common_folder(sources: Sequence[Path]) -> Path:
+    """The deepest folder that holds all of them."""
+    return Path(os.path.commonpath([path.parent for path in sources]))
 
 
 def bound_already(house: House, ticket: Ticket) -> bool:
     folder = workspace_of(house.work_dir, ticket.id)
-    return (folder / FACTS).exists() and (folder / BOOK).exists()
+    return (folder / FACTS).exists() and (folder / bound_facts(folder).book).exists()
 
 
-def bound_facts(folder: Path) -> tuple[BookTags, tuple[Chapter, ...]]:
+def bound_facts(folder: Path) -> Bound:
     """What `bind_book` remembered."""
-    return _FACTS.validate_json((folder / FACTS).read_bytes())
+    return _BOUND.validate_json((folder / FACTS).read_bytes())
 
 
 async def sources_of(house: House, ticket: Ticket, info_hash: InfoHash) -> list[Path]:
@@ -83,11 +145,11 @@ async def sources_of(house: House, ticket: Ticket, info_hash: InfoHash) -> list[
     return [Path(record.save_path) / path for path in sorted(audio, key=natural_key)]
 
 
-async def _tags(house: House, ticket: Ticket, info_hash: InfoHash, infos: list[AudioInfo]) -> BookTags:
+def _wish(ticket: Ticket) -> BookWish:
     wish = ticket.request.wish
     if not isinstance(wish, BookWish):
         raise unsupported_kind(ticket.request.kind)
-    return book_tags(wish, await release_of(house, ticket, info_hash), infos[0].tags, ticket.request.metadata_to_embed)
+    return wish
 
 
 async def release_of(house: House, ticket: Ticket, info_hash: InfoHash) -> Release | None:
@@ -124,8 +186,8 @@ def _plain(chapter: Chapter) -> dict[str, JsonValue]:
     return {"title": chapter.title, "start_secs": chapter.start_secs, "end_secs": chapter.end_secs}
 
 
-def _remember(path: Path, tags: BookTags, chapters: tuple[Chapter, ...]) -> None:
+def _remember(path: Path, bound: Bound) -> None:
     """Written last and in one piece: its presence says that the book beside it is whole."""
     temporary = path.with_suffix(".part")
-    temporary.write_bytes(_FACTS.dump_json((tags, chapters)))
+    temporary.write_bytes(_BOUND.dump_json(bound))
     temporary.replace(path)

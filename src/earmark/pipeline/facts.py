@@ -72,7 +72,7 @@ async def _ask(provider: MetadataProvider, wish: BookWish, secs: float) -> Known
         return Known()
     same_recording = bool(facts.runtime_secs) and abs((facts.runtime_secs or 0) - secs) <= RUNTIME_TOLERANCE * secs + 60
     chapters, cover = await asyncio.gather(
-        provider.chapters(facts.asin) if facts.asin and same_recording else _nothing(), _cover(provider, facts)
+        provider.chapters(facts.asin, secs) if facts.asin and same_recording else _nothing(), _cover(provider, facts)
     )
     return Known(facts, tuple(chapters), cover)
 

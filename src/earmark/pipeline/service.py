@@ -20,6 +20,7 @@ from earmark.library.undo import sweep_orphans
 from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
 from earmark.media.ffmpeg import find_ffmpeg
+from earmark.metadata import open_providers
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
 from earmark.pipeline.duties import watch_duties
 from earmark.pipeline.engine import Engine, one_process, trim_history
@@ -103,6 +104,7 @@ async def _open_rooms(
             binder=FfmpegBinder(tool, settings.converter.max_parallel_conversions),
             matcher=SoberMatcher(settings.matcher.auto_approve_threshold),
             server=open_server(settings, clock=clock),
+            providers=open_providers(settings, clock=clock),
             clock=clock,
             config_file=config_file,
         )
@@ -113,6 +115,8 @@ async def _open_rooms(
             await client.close()
             if house.server is not None:
                 await house.server.close()
+            for provider in house.providers:
+                await provider.close()
             for indexer in house.indexers.values():
                 await indexer.close()
     finally:
