@@ -98,18 +98,22 @@ def check_paths(loaded: Loaded) -> None:
         f"{settings.client.kind}.download_path": downloads,
         "converter.temp_dir": settings.converter.temp_dir or data_dir / "work",
     }
+    if settings.library.ebooks is not None:
+        folders["library.ebooks"] = settings.library.ebooks
     problems = [p for key, path in folders.items() if (p := _not_writable(loaded, key, path.absolute()))]
-    problems += _inside_one_another(loaded, settings.library.audiobooks.absolute(), downloads.absolute())
+    for key in ("library.audiobooks", "library.ebooks"):
+        if key in folders:
+            problems += _inside_one_another(loaded, key, folders[key].absolute(), downloads.absolute())
     problems += _not_programs(loaded) + _own_port_taken_for_qbittorrent(loaded)
     if problems:
         raise ConfigError(problems)
 
 
-def _inside_one_another(loaded: Loaded, library: Path, download: Path) -> list[str]:
+def _inside_one_another(loaded: Loaded, key: str, library: Path, download: Path) -> list[str]:
     if download != library and library not in download.parents and download not in library.parents:
         return []
     return [
-        f"{_where(loaded.sources, 'library.audiobooks')}: library.audiobooks = {str(library)!r} and the download path "
+        f"{_where(loaded.sources, key)}: {key} = {str(library)!r} and the download path "
         f"{str(download)!r} lie inside one another; a scanner would read half downloads. Give each a folder of its own."
     ]
 
@@ -278,7 +282,7 @@ def _where(sources: Mapping[str, str], dotted: str) -> str:
 
 def _not_writable(loaded: Loaded, key: str, path: Path) -> str | None:
     try:
-        if key == "library.audiobooks" and not path.parent.is_dir():
+        if key.startswith("library.") and not path.parent.is_dir():
             return (
                 f"{_where(loaded.sources, key)}: {key} = {str(path)!r} lies in {str(path.parent)!r}, which is not there; a new "
                 "library is not made on a disk that may only be away. Mount it, create that folder, or name another one."

@@ -198,6 +198,14 @@ def test_downloads_inside_the_library_are_refused(tmp_path: Path) -> None:
         check_paths(load(tmp_path, toml))
 
 
+def test_a_library_for_ebooks_is_made_and_kept_apart_from_downloads(tmp_path: Path) -> None:
+    libraries = f'[library]\naudiobooks = "{tmp_path}/books"\nebooks = "{tmp_path}/texts"\n'
+    check_paths(load(tmp_path, libraries))
+    assert (tmp_path / "texts").is_dir()
+    with pytest.raises(ConfigError, match=r"library\.ebooks = .* inside one another"):
+        check_paths(load(tmp_path, f'{libraries}[embedded]\ndownload_path = "{tmp_path}/texts/incoming"'))
+
+
 @pytest.mark.parametrize("name", ["ffmpeg", "ffprobe"])
 def test_a_program_that_is_none_is_named(tmp_path: Path, name: str) -> None:
     toml = f'[library]\naudiobooks = "{tmp_path}/books"\n[converter]\n{name}_path = "{tmp_path}/{name}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from web_world import FakeDesk, S
 
 from earmark.core.states import NeedsApproval, TicketState
 from earmark.core.ticket import Waiting
-from earmark.core.wish import BookWish
+from earmark.core.wish import BookWish, Kind
 from earmark.web import figures, humane, ticketpage, timeline, wishes, words
 from earmark.web.guard import local_path
 from earmark.web.tree import tree
@@ -38,6 +39,13 @@ def test_a_wait_tells_its_reason_its_action_and_the_next_try(desk: FakeDesk) -> 
     assert story.next_at == waiting.waiting.until
     assert story.do == waiting.waiting.reason.action
     assert words.tone(waiting) == "wait"
+
+
+def test_an_ebook_is_read_and_not_bound(desk: FakeDesk) -> None:
+    at_work = next(v.ticket for v in desk.views.values() if v.ticket.state is S.CONVERTING)
+    text = replace(at_work, request=replace(at_work.request, kind=Kind.EBOOK))
+    story = words.story(replace(text, payload=replace(text.payload, total_tracks=0)))
+    assert story.what.startswith("Reading the e-book") and "decod" not in story.then
 
 
 def test_cancelling_names_what_it_costs_in_every_state_that_can_be_cancelled(desk: FakeDesk) -> None:

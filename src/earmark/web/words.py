@@ -26,6 +26,7 @@ from earmark.core.states import (
     TicketState,
 )
 from earmark.core.ticket import Ticket
+from earmark.core.wish import Kind
 from earmark.web import humane
 from earmark.web.contract import ProgressView
 
@@ -102,6 +103,8 @@ def chapter_in_hand(ticket: Ticket, progress: ProgressView | None = None) -> tup
 def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     """The whole story of a ticket as it stands. A wait's reason comes before what the state alone would say."""
     told = _tell(ticket.payload)
+    if ticket.request.kind is Kind.EBOOK:
+        told = _of_a_text(told, ticket.state)
     here, count = chapter_in_hand(ticket, progress)
     if count > 1:
         told = replace(told, what=f"Binding chapter {min(here + 1, count)} of {count}")
@@ -113,6 +116,15 @@ def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     return Story(
         f"{told.what} – on hold", wait.since, (wait.reason.message,), then, next_at, wait.reason.action, told.ask
     )
+
+
+def _of_a_text(told: Story, state: TicketState) -> Story:
+    """An e-book is read where an audiobook is bound."""
+    if state is TicketState.DOWNLOADING:
+        return replace(told, then="Then the e-book is read whole and checked.")
+    if state is TicketState.CONVERTING:
+        return replace(told, what="Reading the e-book", then="Then it is placed in the library as it is.")
+    return told
 
 
 def _tell(payload: StatePayload) -> Story:  # noqa: PLR0912 - one branch a state, checked to be complete
