@@ -16,13 +16,14 @@ from mutagen import File
 from mutagen.flac import Picture as Block
 
 from earmark.core.reasons import PermanentError
+from earmark.core.tracktags import TrackTags
 from earmark.media.album import AlbumProgress, TrackJob, convert_album
-from earmark.media.tracktags import TrackTags, read_track_tags
+from earmark.media.tracktags import read_track_tags
 from earmark.media.transcode import AlbumProfile, vorbis_quality
 
 TAGS = TrackTags(
     title="Airbag", artist="Radiohead", album_artist="Radiohead", album="OK Computer", number=1, total=12, disc=1,
-    discs=2, year=1997, genre="Alternative Rock", extra={"label": "Parlophone"},
+    discs=2, year=1997, genre="Alternative Rock; Art Rock", extra={"label": "Parlophone"},
 )  # fmt: skip
 
 

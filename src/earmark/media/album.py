@@ -17,6 +17,7 @@ from pathlib import Path
 
 from earmark.core.binding import AudioInfo
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.tracktags import TrackTags
 from earmark.media.decode import PcmFormat, decoding
 from earmark.media.encode import LOSSLESS
 from earmark.media.ffmpeg import FfmpegTool, disk_full
@@ -24,14 +25,23 @@ from earmark.media.files import copy_bytes, publish
 from earmark.media.pictures import embedded_pictures
 from earmark.media.probe import probe
 from earmark.media.tagfile import read_fields
-from earmark.media.tracktags import TrackTags, track_fields, write_track_tags
+from earmark.media.tracktags import track_fields, write_track_tags
 from earmark.media.transcode import AlbumProfile, Recipe, encode_track, recipe_for
 
 MAX_PARALLEL = 4
 TOLERANCE_SECS = 1.0
 LOSSLESS_TOLERANCE_SECS = 0.02
 
-__all__ = ["AlbumProfile", "AlbumProgress", "AlbumResult", "ConvertedTrack", "TrackFailure", "TrackJob", "TrackTags"]
+__all__ = [
+    "AlbumProfile",
+    "AlbumProgress",
+    "AlbumResult",
+    "ConvertedTrack",
+    "TrackFailure",
+    "TrackJob",
+    "TrackTags",
+    "convert_album",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +238,7 @@ class _Work:
         if known and abs(secs - expected) > TOLERANCE_SECS:
             raise _unproven(job, f"it is {secs:.2f} s long where its source has {expected:.2f} s")
         found = await asyncio.to_thread(read_fields, part)
-        if any(found.get(name) != tuple(values) for name, values in track_fields(job.tags).items()):
+        if any("; ".join(found.get(k, ())) != "; ".join(v) for k, v in track_fields(job.tags).items()):
             raise _unproven(job, "its tags do not read back as they were written")
         if picture is not None and not await asyncio.to_thread(embedded_pictures, part):
             raise _unproven(job, "its cover does not read back")

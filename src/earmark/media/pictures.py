@@ -70,7 +70,7 @@ def embedded_pictures(path: Path) -> list[bytes]:
             pictures += [(int(frame.type), bytes(frame.data)) for frame in tags.getall("APIC")]
         elif tags is not None:
             pictures += _in_fields({str(k).casefold(): v for k, v in dict(tags).items()})
-    except (MutagenError, OSError, ValueError, KeyError, TypeError, struct.error):
+    except (MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
         return []
     return [data for _, data in sorted(pictures, key=lambda p: p[0] != FRONT)]
 

@@ -4,29 +4,12 @@ business; which facts are right is the caller's."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from earmark.core.tagging import line, prose
+from earmark.core.tracktags import TrackTags
 from earmark.media.tagfile import Fields, read_fields, write_fields
-
-
-@dataclass(frozen=True, slots=True)
-class TrackTags:
-    """What is written into a track. `extra` are further fields under their Vorbis names (LABEL, ISRC, …)."""
-
-    title: str
-    artist: str = ""
-    album_artist: str = ""
-    album: str = ""
-    number: int | None = None
-    total: int | None = None
-    disc: int | None = None
-    discs: int | None = None
-    year: int | None = None
-    genre: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_track_tags(path: Path, tags: TrackTags, picture: bytes | None = None) -> None:
@@ -58,7 +41,7 @@ def read_track_tags(path: Path) -> TrackTags:
         disc=number("DISCNUMBER"),
         discs=number("DISCTOTAL"),
         year=number("DATE"),
-        genre=text("GENRE") or None,
+        genre="; ".join(fields.pop("GENRE", ())) or None,
         extra={name: values[0] for name, values in fields.items() if values and name != "ENCODER"},
     )
 
@@ -70,7 +53,6 @@ def track_fields(tags: TrackTags) -> Fields:
         "ARTIST": tags.artist,
         "ALBUMARTIST": tags.album_artist or tags.artist,
         "ALBUM": tags.album,
-        "GENRE": tags.genre,
         "TRACKNUMBER": _number(tags.number),
         "TRACKTOTAL": _number(tags.total) if tags.number else None,  # a total without its number is nowhere written
         "DISCNUMBER": _number(tags.disc),
@@ -78,6 +60,8 @@ def track_fields(tags: TrackTags) -> Fields:
         "DATE": f"{tags.year:04}" if tags.year and 0 < tags.year <= 9999 else None,
     }
     fields: dict[str, Sequence[str]] = {name: [clean] for name, text in texts.items() if (clean := line(text))}
+    if genres := [clean for genre in (tags.genre or "").split(";") if (clean := line(genre))]:
+        fields["GENRE"] = genres
     for name, text in tags.extra.items():
         key = re.sub(r"[^A-Z0-9 _.-]", "", name.upper()).strip()
         if (
