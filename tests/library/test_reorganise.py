@@ -16,7 +16,7 @@ from earmark.core.naming import parse_file_pattern, parse_pattern
 from earmark.core.reasons import EarmarkError
 from earmark.core.ticket import TicketId
 from earmark.library.placement import place
-from earmark.library.plan import Planned, plan_placement
+from earmark.library.plan import Planned, plan_files, plan_placement
 from earmark.library.reorganise import Wanted, plan_for, reorganise, reorganise_many, wanted_book, wanted_names
 from earmark.library.sidecars import facts, sidecar_files
 from earmark.library.undo import undo
@@ -248,6 +248,15 @@ async def test_a_book_somebody_took_away_is_told_by_name(shelf: Shelf) -> None:
     with pytest.raises(EarmarkError) as caught:
         await reorganise(shelf.db, wanted(shelf), clock=clock)
     assert caught.value.reason.code == "book_gone"
+
+
+async def test_files_of_one_ticket_in_several_folders_are_nobody_s_one_book(shelf: Shelf) -> None:
+    plan = plan_files(shelf.root, [(b"one", "A/One/1.flac"), (b"two", "A/Two/1.flac")], TICKET)
+    await place(shelf.db, plan, clock=clock)
+    with pytest.raises(EarmarkError) as caught:
+        await reorganise(shelf.db, wanted(shelf), clock=clock)
+    assert caught.value.reason.code == "reorganise_several"
+    assert visible(shelf.tree()) == {"A/One/1.flac": b"one", "A/Two/1.flac": b"two"}
 
 
 async def test_a_symlink_that_leads_out_of_the_library_is_not_followed(shelf: Shelf, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ MAX_SEGMENTS = 10  # ten names of 255 bytes stay far below the 4,096 bytes a pat
 _PADDED = frozenset({"index", "series_index", "part"})
 _CLOSING = {"(": ")", "[": "]", "{{": "}}"}
 _LEXEME = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[()\[\]/]|[^{}()\[\]/]+|.", re.DOTALL)
-_TOKEN = re.compile(r"\{((?:[^\w{}]|_)*)([^\W_]\w*?)(:\w*)?((?:[^\w{}]|_)*)\}")
+_TOKEN = re.compile(r"\{((?:[^\w{}]|_)*)([^\W_]+(?:_+[^\W_]+)*)(:\w*)?((?:[^\w{}]|_)*)\}")
 
 
 class PatternError(PermanentError):

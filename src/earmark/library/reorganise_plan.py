@@ -120,12 +120,17 @@ def wanted_book(
 
 
 def placed_folder(ticket_id: TicketId, rows: Sequence[JournalEntry]) -> Path:
-    """The folder the ticket's book stands in. Raises `book_gone` when it has placed none."""
-    homes = [Path(row.target).parent for row in _live(rows) if row.op is JournalOp.PLACE]
+    """The folder the ticket's book stands in. Raises `book_gone` when it has placed none, `reorganise_several`."""
+    homes = {Path(row.target).parent for row in _live(rows) if row.op is JournalOp.PLACE}
     if not homes:
         message = f"Ticket {ticket_id} has no book on the shelf."
         raise BookGone.of("book_gone", message, "Only a book that was placed can be reorganised.", ticket=ticket_id)
-    return Path(os.path.commonpath(homes))
+    if len(homes) > 1:
+        message = f"Ticket {ticket_id} placed files in {len(homes)} folders, which no single pattern made."
+        action = "Leave them, or undo the ticket and ask for each book by itself."
+        folders: list[JsonValue] = [*map(str, sorted(homes)[:50])]
+        raise PermanentError.of("reorganise_several", message, action, ticket=ticket_id, folders=folders)
+    return homes.pop()
 
 
 def plan_reorganise(
@@ -134,7 +139,7 @@ def plan_reorganise(
     """Compare what stands with what is wanted. `rows` are the ticket's journal, `foreign` the paths of sound files that
     other tickets placed. Blocks on the disk; reads files only to compare a book in the way.
 
-    Raises `book_gone`, `reorganise_outside`, `target_exists` (with the comparison), `library_missing`,
+    Raises `book_gone`, `reorganise_several`, `reorganise_outside`, `target_exists` (with the comparison), `library_missing`,
     `placement_unsafe_target`, `placement_unsafe_name` and what the disk says.
     """
     root, goal = wanted.root, wanted.root.joinpath(*wanted.folder)
