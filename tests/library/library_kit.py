@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from earmark.core.states import Pending
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import BookWish, Kind, TicketRequest
+from earmark.library.methods import Method
 from earmark.library.placement import PlacementPlan, Planned, place, plan_placement
 from earmark.library.recycle import FOLDER
 from earmark.library.undo import undo
@@ -102,11 +104,14 @@ def visible(tree: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def run_in_process(base: Path, action: str, die_at: int, audio: bytes) -> None:
-    """The body of a child process: place or undo, and drop dead before the `die_at`-th operation."""
+    """The body of a child process: place (or replace, or place a download by a method) or undo, and drop dead before
+    the `die_at`-th operation."""
     asyncio.run(_run(base, action, die_at, audio))
 
 
 async def _run(base: Path, action: str, die_at: int, audio: bytes) -> None:
+    from seeding_kit import finished  # it builds on this module
+
     count = 0
 
     def step(what: str) -> None:
@@ -116,8 +121,12 @@ async def _run(base: Path, action: str, die_at: int, audio: bytes) -> None:
             os._exit(9)  # no clean-up of any kind, as with kill -9
 
     shelf = Shelf(base / "library", base / "work", await open_store(base))
-    if action == "place":
-        await place(shelf.db, shelf.plan(audio=audio), clock=clock, step=step)
-    else:
+    what, _, method = action.partition(" ")
+    if what == "undo":
         await undo(shelf.db, TICKET, clock=clock, step=step)
+    elif method:
+        plan = finished(base / "downloads").plan(shelf.root, cast("Method", method), released=True)
+        await place(shelf.db, plan, clock=clock, step=step, replace=what == "replace")
+    else:
+        await place(shelf.db, shelf.plan(audio=audio), clock=clock, step=step, replace=what == "replace")
     await shelf.db.close()

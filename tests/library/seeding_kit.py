@@ -51,7 +51,7 @@ class Download:
 def finished(home: Path) -> Download:
     """Write the files and make their torrent. Doing it again changes nothing."""
     folder = home / "Book"
-    if not folder.exists():
+    if not folder.exists():  # also when its files were moved away: they do not come back
         folder.mkdir(parents=True)
         for name, data in PARTS.items():
             (folder / name).write_bytes(data)

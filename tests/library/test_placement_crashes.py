@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from library_kit import AUDIO, TICKET, Shelf, clock, complete, open_store, run_in_process, visible
+from seeding_kit import PARTS, as_placed, finished
 
 from earmark.library.faults import TargetExists
 from earmark.library.placement import place
@@ -169,3 +170,85 @@ async def test_a_killed_placement_whose_place_was_taken_meanwhile_leaves_no_trac
         assert {row.state for row in await shelf.rows()} == {JournalState.UNDONE}
 
     await inspect(world, look)
+
+
+OLD = {"Author/Book/01.mp3": b"old first", "Author/Book/03.mp3": b"old third", "Author/Book/CD2/04.mp3": b"fourth"}
+NOTES = {"Author/Book/notes.txt": b"mine"}
+SOUND = "Author/Book/01.mp3"
+METHODS = ["hardlink", "hardlink-or-copy", "copy", "move"]  # reflink where the disk can: tests/library/test_methods.py
+
+
+def stand(world: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (world / "library" / name).parent.mkdir(parents=True, exist_ok=True)
+        (world / "library" / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("action", ["place", "replace"])
+async def test_a_download_whose_placing_is_killed_ends_whole_or_taken_back_and_seeds_on(
+    world: Path, run: Run, action: str, method: str
+) -> None:
+    before = OLD | NOTES if action == "replace" else {}
+    stand(world, before)
+    download = finished(world / "downloads")
+    after = as_placed() | (NOTES if action == "replace" else {})
+    for moment in instants(world):
+        survived = run(world, f"{action} {method}", die_at=moment) == 0
+        seen = visible(Shelf(world / "library", world, None).tree())  # type: ignore[arg-type]
+        assert {path: data for path, data in seen.items() if path in NOTES} == (NOTES if before else {})
+        if action == "place":
+            assert seen in ({}, after), f"a scanner sees half a book at {moment}"
+        else:
+            assert seen[SOUND] in {before[SOUND], after[SOUND]}, f"the sound is neither old nor new at {moment}"
+        for name, data in PARTS.items():  # never lost, whatever the moment
+            copies = [download.folder / name, world / "library/Author/Book" / name]
+            assert any(path.exists() and path.read_bytes() == data for path in copies), (moment, name)
+        if method != "move":
+            assert download.proof(4).untouched, moment
+        if moment % 3 == 2:  # every third one is given up and taken back instead
+
+            async def look_back(shelf: Shelf, moment: int = moment) -> None:
+                for _ in range(2):
+                    assert (await undo(shelf.db, TICKET, clock=clock)).kept == (), moment
+                    assert shelf.tree() == before, moment
+
+            await inspect(world, look_back)
+        else:
+            run(world, f"{action} {method}", die_at=moment * 7 % 19 + 1)  # it may well die a second time
+            assert run(world, f"{action} {method}") == 0
+
+            async def look(shelf: Shelf, moment: int = moment) -> None:
+                assert shelf.tree() == after, moment
+                assert {row.state for row in await shelf.live()} == {JournalState.VERIFIED}, moment
+                left = [path.name for path in download.folder.iterdir()]
+                assert sorted(left) == ([] if method == "move" else sorted(PARTS)), moment
+
+            await inspect(world, look)
+        if survived:
+            assert moment > 8
+            return
+
+
+async def test_a_killed_undo_of_a_replacement_shows_old_or_new_and_ends_with_the_old(world: Path, run: Run) -> None:
+    stand(world, OLD | NOTES)
+    finished(world / "downloads")
+    assert run(world, "replace hardlink") == 0
+    new = as_placed()[SOUND]
+    for moment in instants(world):
+        survived = run(world, "undo", die_at=moment) == 0
+        seen = visible(Shelf(world / "library", world, None).tree())  # type: ignore[arg-type]
+        assert seen[SOUND] in {OLD[SOUND], new}, moment
+        run(world, "undo", die_at=moment * 5 % 7 + 1)
+        assert run(world, "undo") == 0
+
+        async def look(shelf: Shelf, moment: int = moment) -> None:
+            assert shelf.tree() == OLD | NOTES, moment
+            assert {row.state for row in await shelf.rows()} == {JournalState.UNDONE}
+            everything = [*shelf.tree().values(), *shelf.recycled()]
+            assert all(data in everything for data in as_placed().values()), moment  # nothing is deleted by an undo
+
+        await inspect(world, look)
+        if survived:
+            assert moment > 8
+            return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bencode2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seeding_kit import PARTS, PIECE, Download, finished
 
@@ -59,7 +59,8 @@ def test_a_file_that_grew_shrank_or_went_is_named(download: Download, harm: str)
     assert all("Book/02.mp3" in piece.files for piece in proof.bad)
 
 
-@given(sizes=st.lists(st.integers(0, 5000), min_size=1, max_size=6), length=st.integers(1, 4096), seed=st.integers())
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(0, 5000), min_size=1, max_size=6), length=st.integers(16, 4096), seed=st.integers())
 def test_every_layout_of_files_and_padding_is_read_as_the_torrent_counts_it(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], length: int, seed: int
 ) -> None:

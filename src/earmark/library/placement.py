@@ -142,11 +142,12 @@ def _entries(
     plan: PlacementPlan, survey: Survey, begun: Sequence[JournalEntry], act: int, where: Path, at: datetime
 ) -> list[JournalEntry]:
     root = str(plan.root)
-    before = {row.target: row for row in begun}
+    before = {row.target: row for row in begun if row.state in _OPEN}
 
-    def kept(target: Path) -> str:
-        known = before.get(str(target))
-        return known.kept if known and known.kept else str(where / target.relative_to(plan.root))
+    def kept(target: Path, standing: bool = True) -> str | None:
+        if known := before.get(str(target)):  # it remembers what was there before the run that was interrupted
+            return known.kept
+        return str(where / target.relative_to(plan.root)) if standing else None
 
     folders = [JournalEntry(JournalOp.MKDIR, str(path), at, act=act, root=root) for path in survey.made]
     going = {str(plan.folder / name) for name in survey.outgoing}
@@ -166,7 +167,7 @@ def _entries(
             sha256=survey.digests[file.name].sha256,
             act=act,
             root=root,
-            kept=None if survey.fresh else kept(plan.goal(file.name)),
+            kept=kept(plan.goal(file.name), file.name in survey.standing),
         )
         for file in plan.files
         if file.name in survey.to_bring or str(plan.goal(file.name)) in before
@@ -216,19 +217,29 @@ def _facts(
     plan: PlacementPlan, rows: Sequence[JournalEntry], survey: Survey, done: Done, at: datetime
 ) -> list[JournalEntry]:
     """The entries as they came true."""
-    names = {str(plan.goal(file.name)): file.name for file in plan.files}
-    return [_fact(row, names.get(row.target), survey, done, at) for row in rows]
+    files = {str(plan.goal(file.name)): file for file in plan.files}
+    facts: list[JournalEntry] = []
+    for row in rows:
+        proven, file = replace(row, state=JournalState.VERIFIED, at=at), files.get(row.target)
+        if file is None:
+            facts.append(proven)
+        elif put := done.files.get(file.name):
+            inode, digest = str(put.inode), put.digest
+            facts.append(replace(proven, method=put.method, size=digest.size, sha256=digest.sha256, inode=inode))
+        else:
+            facts.append(_found(proven, plan, file, survey))
+    return facts
 
 
-def _fact(row: JournalEntry, name: str | None, survey: Survey, done: Done, at: datetime) -> JournalEntry:
-    proven = replace(row, state=JournalState.VERIFIED, at=at)
-    if name is None or row.op in {JournalOp.MKDIR, JournalOp.REMOVE}:
-        return proven
-    put = done.files.get(name)
-    if put is None:  # found there as it should be: an earlier run had brought it
-        inode = row.inode or str(Path(row.target).lstat().st_ino)
-        return replace(proven, size=survey.digests[name].size, sha256=survey.digests[name].sha256, inode=inode)
-    return replace(proven, method=put.method, size=put.digest.size, sha256=put.digest.sha256, inode=str(put.inode))
+def _found(row: JournalEntry, plan: PlacementPlan, file: Planned, survey: Survey) -> JournalEntry:
+    """An interrupted run had brought it already, and could not say how."""
+    method, digest = row.method, survey.digests[file.name]
+    if file.origin == "seeding" and plan.method == "move":
+        method = "move"
+    elif method is None and isinstance(file.source, Path):
+        method = "hardlink" if file.source.samefile(row.target) else "copy"
+    inode = str(Path(row.target).lstat().st_ino)
+    return replace(row, method=method, size=digest.size, sha256=digest.sha256, inode=inode)
 
 
 def _placed(plan: PlacementPlan, survey: Survey, done: Done, went: Collection[str]) -> Placed:

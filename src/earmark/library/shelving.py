@@ -18,7 +18,7 @@ from earmark.library.plan import PlacementPlan, Planned, confine
 from earmark.library.replacement import same_bytes
 from earmark.library.staging import Put, Step, discard, flush_folder, put, temp_name, umask
 from earmark.library.survey import Check, Survey, refuse_existing
-from earmark.store.journal import JournalEntry, JournalOp
+from earmark.store.journal import JournalEntry, JournalOp, JournalState
 
 Tell = Callable[[int, int], None]
 
@@ -65,7 +65,10 @@ def drop_sources(plan: PlacementPlan, rows: Iterable[JournalEntry], wanted: Perm
     """The end of `move`: the files have their second name, proven and journalled; now the first one goes. What cannot
     be removed stays and is told; a file that has further names keeps its permissions."""
     notes: list[str] = []
-    goals = {row.target for row in rows if row.method == "move"}
+    verified = (row for row in rows if row.method == "move" and row.state is JournalState.VERIFIED)
+    goals = {
+        row.target for row in verified if Path(row.target).is_file() and Path(row.target).stat().st_size == row.size
+    }
     for file in plan.files:
         if isinstance(file.source, bytes) or file.origin != "seeding" or str(plan.goal(file.name)) not in goals:
             continue
@@ -129,6 +132,10 @@ def _renew(work: Work) -> None:
         goal = plan.goal(file.name)
         if (kept := work.kept(goal)) is not None:
             recycle.keep(goal, kept, plan.ticket_id, step, work.check)
+        elif file.name not in work.survey.owned and os.path.lexists(
+            goal
+        ):  # it appeared meanwhile: nobody decided about it
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(goal))
         step(f"replace {file.name}")
         _temp(plan, file).replace(goal)
     _flush(goal.parent for goal in (plan.goal(file.name) for file in coming))

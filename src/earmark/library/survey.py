@@ -41,6 +41,7 @@ class Survey:
     fresh: bool  # the folder does not exist yet, or is empty
     owned: Mapping[str, JournalEntry]  # by name: files there that this ticket placed before
     settled: frozenset[str]  # files there that are already what they should be
+    standing: frozenset[str]  # files there that will be replaced by one of the same name
     outgoing: tuple[str, ...]  # files there that a replacement puts away, below the plan's folder
     made: tuple[Path, ...]  # folders this ticket makes or made, outermost first
     already_there: bool  # the same book stands there, and is not ours
@@ -74,14 +75,18 @@ def survey_target(plan: PlacementPlan, known: Sequence[JournalEntry], check: Che
         outgoing, extra, already_there = judge(plan, owned, replace, check)
         settled |= extra
         _check_room(plan, home, ways, {name: digest for name, digest in digests.items() if name not in settled})
+        standing = frozenset(name for name in digests if name not in settled and os.path.lexists(plan.goal(name)))
         fresh = not plan.scattered and not names_in(plan.folder)
-        return Survey(digests, ways, fresh, owned, frozenset(settled), outgoing, _made(plan, live), already_there)
+        made = _made(plan, live)
+        return Survey(digests, ways, fresh, owned, frozenset(settled), standing, outgoing, made, already_there)
     except OSError as error:
         raise from_os(error, "looking at the library", plan.folder) from error
 
 
 def refuse_existing(plan: PlacementPlan, check: Check) -> EarmarkError:
-    """The refusal for a folder that appeared while ours was being made."""
+    """The refusal for what appeared while ours was being made."""
+    if plan.scattered:
+        return _in_the_way(next(goal for file in plan.files if os.path.lexists(goal := plan.goal(file.name))))
     return _target_exists(compare_existing(plan.folder, plan, check=check))
 
 
@@ -180,10 +185,7 @@ def _scattered(
         if same_bytes(goal, file.source, None, check):
             same.add(file.name)
         elif not replace or not goal.is_file() or goal.is_symlink():
-            evidence: dict[str, JsonValue] = {"path": str(goal), "size": goal.lstat().st_size}
-            message = f"Another file already stands at {goal}; it was not touched."
-            action = "Move it away and retry, or let this ticket replace it."
-            raise TargetExists(Reason("target_exists", message, action, evidence))
+            raise _in_the_way(goal)
     return (), same, not owned and same == {file.name for file in plan.files}
 
 
@@ -208,6 +210,13 @@ def _check_room(
     usage = shutil.disk_usage(home)
     if usage.total and usage.free < needed:  # some network file systems say 0 of everything
         raise disk_full(home, needed, usage.free)
+
+
+def _in_the_way(goal: Path) -> TargetExists:
+    evidence: dict[str, JsonValue] = {"path": str(goal), "size": goal.lstat().st_size}
+    message = f"Another file already stands at {goal}; it was not touched."
+    action = "Move it away and retry, or let this ticket replace it."
+    return TargetExists(Reason("target_exists", message, action, evidence))
 
 
 def _target_exists(comparison: Comparison) -> TargetExists:
