@@ -74,7 +74,7 @@ def test_a_dispute_tells_when_one_order_is_mere_text_sorting() -> None:
     paths = [f"Chapter {n}.mp3" for n in range(1, 12)]
     found = order(*paths, played=sorted(paths))
     assert codes(found) == ["order_disputed"]
-    assert "Playlist put them as plain text sorting would" in found.doubts[0].message
+    assert "The playlist puts them as plain text sorting would" in found.doubts[0].message
 
 
 def test_tags_decide_alone_where_names_say_nothing() -> None:

@@ -250,6 +250,12 @@ def test_tags_that_only_count_give_way_to_names_that_tell() -> None:
     assert (plan.titles_from, plan.chapter_titles) == ("names", ("Loomings", "Inn"))
 
 
+def test_file_names_that_are_no_text_can_be_told_and_written() -> None:
+    plan = plan_book([source("Loom\udcffings.mp3"), source("Inn.mp3")], TAGS)
+    assert plan.chapter_titles == ("Inn", "Loom?ings")
+    assert "Loom?ings.mp3" in str(plan.doubts[0].evidence).encode().decode()
+
+
 pieces = st.sampled_from(["CD1/", "CD2/", "mp3/", "Part I/", "01", "2", "Chapter Two", " - ", "a", "Intro", "(1)", "x"])
 files = st.lists(
     st.tuples(st.lists(pieces, max_size=4).map("".join), st.sampled_from(["mp3", "m4b", "flac"]), st.integers(0, 3)),

@@ -19,6 +19,7 @@ Place: TypeAlias = tuple[int, ...]
 
 _BEFORE, _AMONG, _AFTER = -1, 0, 1
 _NONE = -1  # an optional number that a name does not have: "1", "1a", "1b"
+_MIXED = "mixed"  # a chapter here and a part there: such a column counts alone and without a hole, or not at all
 _SHOWN = 20
 _COPY = re.compile(r"\s?(?:\(\d{1,2}\)|- copy|- kopie|copy)$", re.IGNORECASE)
 
@@ -143,7 +144,7 @@ def _in_part(
         held = [v for v in column.values if v is not None]
         return len(set(held)), -len(held)
 
-    best = max((c for c in columns if c.unit != "letter"), key=worth, default=None)
+    best = max((c for c in columns if c.unit not in {"letter", _MIXED}), key=worth, default=None)
     if best is None or 2 * worth(best)[0] <= len(marks):
         values: tuple[int | None, ...] = (None,) * len(marks)
     else:
@@ -181,9 +182,9 @@ def _columns(marks: Sequence[list[Mark]]) -> list[_Column]:
     for (group, _), column in sorted(cells.items(), key=lambda item: (item[0][0] in {"*", "lead", "trail"}, item[0])):
         values = tuple(column[i][0].value if i in column else None for i in range(len(marks)))
         units = {column[i][0].unit for i in column} - {""}
-        if len(set(values)) > 1 and len(units) < 2:  # a chapter in one name and a part in the next are no one column
+        if len(set(values)) > 1 and (len(units) < 2 or group in {"lead", "trail"}):
             position = sum(at for _, at in column.values()) / len(column)
-            found.setdefault(values, _Column(values, position, group))
+            found.setdefault(values, _Column(values, position, group if len(units) < 2 else _MIXED))
     return list(found.values())
 
 
@@ -194,32 +195,40 @@ def _best(
     may_lack = {i for i, end in enumerate(ends) if end is not None}
     whole = [c for c in columns if all(v is not None or i in may_lack for i, v in enumerate(c.values))]
     whole = sorted((c for c in whole if sum(v is not None for v in c.values) > 1), key=lambda c: c.rank)[:8]
-    part = [c for c in columns if c not in whole][:8]
-    best: tuple[tuple[int, int, int], list[int], _Key] | None = None
+    part = [c for c in columns if c not in whole and c.unit != _MIXED][:8]
+    best: tuple[tuple[int, ...], list[int], _Key] | None = None
     singles: list[tuple[list[int], _Key]] = []
     for size in (1, 2, 3):
         choices = permutations(whole, size) if size < 3 else combinations(whole, size)
         for nth, chosen in enumerate(choices):
             made = _key(chosen, None, marks)
-            if made is None or (strict and made[1].missing) or chosen[0].unit == "letter" == chosen[-1].unit:
+            if made is None or not _admissible(chosen, made[1], strict=strict):
                 continue
             singles += [made] if size == 1 else []
-            cost = (made[1].missing, size, nth)
+            cost = (len(marks) - len(made[0]), made[1].missing, size, nth)
             best = min((cost, *made), best, key=lambda b: b[0]) if best else (cost, *made)
-        if best and best[0][0] == 0:
+        if best and best[0][:2] == (0, 0):
             break
-    if best is None or best[0][0]:
-        loose = [(c, o) for size in (1, 2) for c in combinations(whole, size) for o in part]
+    if best is None or best[0][1]:
+        sound = [c for c in whole if c.unit != _MIXED]
+        loose = [(c, o) for size in (1, 2) for c in combinations(sound, size) for o in part]
         for nth, (chosen, optional) in enumerate(loose):
             made = _key(chosen, optional, marks)
             if made and not (strict and made[1].missing):
-                cost = (made[1].missing, len(chosen), nth)
+                cost = (len(marks) - len(made[0]), made[1].missing, len(chosen), nth)
                 best = min((cost, *made), best, key=lambda b: b[0]) if best else (cost, *made)
     if best is None:
         return None
     _, numbered, key = best
     others = (k for rows, k in singles if rows == numbered and _counts_on(k) and _order(k) != _order(key))
     return numbered, key, next((k.places for k in others), None) if key.missing == 0 else None
+
+
+def _admissible(chosen: Sequence[_Column], key: _Key, *, strict: bool) -> bool:
+    """Letters alone are no numbering, nor are columns of mixed units unless they count without a hole."""
+    units = [c.unit for c in chosen]
+    mixed = _MIXED in units and (len(units) > 1 or key.missing > 0)
+    return not mixed and not (strict and key.missing) and set(units) != {"letter"}
 
 
 def _counts_on(key: _Key) -> bool:
@@ -241,7 +250,7 @@ def _key(
     for i in numbered:
         extra = () if optional is None else (_NONE if optional.values[i] is None else int(optional.values[i] or 0),)
         places.append((*(int(c.values[i] or 0) for c in chosen), *extra))
-    if len(set(places)) != len(places):
+    if not places or len(set(places)) != len(places):
         return None
     named = all(c.unit in UNIT_RANK for c in chosen)
     missing = 0 if _by_hundreds(places) else holes(_without_ranges(places, marks, numbered))[0]
@@ -271,7 +280,7 @@ def _without_ranges(places: Sequence[Place], marks: Sequence[list[Mark]], number
 
 def _short_of_total(places: Sequence[Place], marks: Sequence[list[Mark]], numbered: Sequence[int]) -> list[Place]:
     """ "3 of 12" when nobody is the twelfth."""
-    totals = {m.total for i in numbered for m in marks[i] if m.total is not None}
+    totals = {max((m.total or 0 for m in marks[i]), default=0) for i in numbered}
     if len(totals) != 1 or any(len(p) != 1 for p in places):
         return []
     total, highest = totals.pop(), max(p[0] for p in places)

@@ -142,25 +142,39 @@ def marks_of(name: str, *, lenient: bool = False) -> list[Mark]:
 
 
 def settle_letters(rows: Sequence[list[Mark]]) -> list[list[Mark]]:
-    """Side A, B, C counts letters and Part I, V, X Roman numerals: all names together show which a unit uses."""
-    used: dict[str, set[str]] = {}
+    """Side A, B, C counts letters and Part I, V, X Roman numerals: all names together show which a unit uses, once for
+    its first number in a name and once for its second ("Part I - Part B of the plan")."""
+    used: dict[tuple[str, int], set[str]] = {}
     for row in rows:
-        for m in row:
+        for slot, m in _slots(row):
             if m.word:
-                used.setdefault(m.unit, set()).add(m.word)
+                used.setdefault(slot, set()).add(m.word)
     alphabetic = {
-        unit
-        for unit, words in used.items()
+        slot
+        for slot, words in used.items()
         if any(len(w) == 1 and not _roman(w) for w in words)
         or (all(len(w) == 1 for w in words) and words == set("abcdefghijklmnopqrstuvwxyz"[: len(words)]))
     }
 
-    def settle(m: Mark) -> Mark:
+    def settled(slot: tuple[str, int], m: Mark) -> Mark:
         if not m.word:
             return m
-        return replace(m, value=ord(m.word) - 96 if m.unit in alphabetic and len(m.word) == 1 else _roman(m.word) or 0)
+        return replace(m, value=ord(m.word) - 96 if slot in alphabetic and len(m.word) == 1 else _roman(m.word))
 
-    return [[settle(m) for m in row if not m.word or m.unit in alphabetic or _roman(m.word)] for row in rows]
+    return [
+        [settled(slot, m) for slot, m in _slots(row) if not m.word or slot in alphabetic or _roman(m.word)]
+        for row in rows
+    ]
+
+
+def _slots(row: Sequence[Mark]) -> list[tuple[tuple[str, int], Mark]]:
+    """Each mark with its unit and the how-manieth of that unit it is in its name."""
+    count: dict[str, int] = {}
+    slots = []
+    for m in row:
+        count[m.unit] = nth = count.get(m.unit, -1) + 1
+        slots.append(((m.unit, nth), m))
+    return slots
 
 
 def _mark(tokens: list[str], at: int, marks: list[Mark], lenient: bool) -> tuple[Mark | None, int]:

@@ -20,6 +20,7 @@ from earmark.core.reasons import JsonValue, PermanentError, Reason
 NaturalKey: TypeAlias = tuple[tuple[tuple[int, int, str], ...], ...]
 
 _SHOWN = 200
+_OTHER_NUMBER = "another number in the names"
 _SETTLE = "Settle the order: by names, tags, folders or playlist (`--order`), or choose another release."
 
 
@@ -63,7 +64,7 @@ class _Reading:
 def listening_order(
     paths: Sequence[str], numbers: Sequence[Numbers], played: Sequence[int] = (), by: OrderBy | None = None
 ) -> ListeningOrder:
-    """The order to listen in. `paths` are relative with `/` between their parts and without their extensions' meaning,
+    """The order to listen in. `paths` are relative with `/` between their parts,
     `numbers` are the tags' of each, `played` are positions as playlists or CUE sheets name them.
 
     `by` settles every doubt: that reading is taken, files of one place follow each other as their names do. Raises
@@ -120,6 +121,11 @@ def total_of(tag: str | None) -> int | None:
 def stem_of(name: str) -> str:
     """A file name without its extension."""
     return re.sub(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$", "", name)
+
+
+def shown(names: Sequence[str]) -> list[JsonValue]:
+    """The first of some file names as evidence; bytes that are no text become question marks."""
+    return [name.encode("utf-8", "replace").decode() for name in names[:_SHOWN]]
 
 
 _FOLDER = (1, 0, "")
@@ -227,7 +233,6 @@ def _settled(reading: _Reading, paths: Sequence[str], rank: dict[int, int]) -> O
         return _plain(reading, rank)
     what = {"tags": "track number in its tags", "names": "number in its name", "folders": "numbered folder"}
     names = [paths[i] for i in sorted(lost or same, key=rank.__getitem__)]
-    shown: list[JsonValue] = [*names[:_SHOWN]]
     problem = (
         f"has no {what.get(reading.by, 'place in a playlist')}" if lost else "shares its track number with another"
     )
@@ -236,7 +241,7 @@ def _settled(reading: _Reading, paths: Sequence[str], rank: dict[int, int]) -> O
             "order_unreadable",
             f"The order cannot be taken by {reading.by}: {_names(names)} {problem}.",
             "Choose another way to read the order (names, tags, folders, playlist), or another release.",
-            {"by": reading.by, "files": shown},
+            {"by": reading.by, "files": shown(names)},
         )
     )
 
@@ -247,22 +252,23 @@ def _disputed(
     orders: dict[str, tuple[int, ...]] = {r.by: r.positions for r in plain[: len(whole)]}
     for reading in whole:
         if reading.rival is not None:
-            orders[f"{reading.by} (their other number)"] = _sorted(reading.rival, rank)
+            orders[_OTHER_NUMBER] = _sorted(reading.rival, rank)
     if len(set(orders.values())) < 2:
         return []
     first, other = (next(iter(orders.values())), next(o for o in orders.values() if o != next(iter(orders.values()))))
     at = next(n for n in range(len(first)) if first[n] != other[n])
     by_text = tuple(sorted(rank, key=lambda i: paths[i]))
-    blind = [by for by, order in orders.items() if order == by_text]
-    hint = f" ({blind[0].capitalize()} put them as plain text sorting would.)" if len(blind) == 1 else ""
-    shown: dict[str, JsonValue] = {by: [paths[i] for i in order[:_SHOWN]] for by, order in orders.items()}
+    blind = [by for by, order in orders.items() if order == by_text and by in {"playlist", "tags"}]
+    sorts = "puts" if blind == ["playlist"] else "put"
+    hint = f" (The {blind[0]} {sorts} them as plain text sorting would.)" if blind and first != by_text else ""
+    evidence: dict[str, JsonValue] = {by: shown([paths[i] for i in order]) for by, order in orders.items()}
     return [
         Reason(
             "order_disputed",
-            f"{_list(orders)} put the files in different orders: at place {at + 1} stands {paths[first[at]]!r} or "
+            f"{_list(orders).capitalize()} put the files in different orders: at place {at + 1} stands {paths[first[at]]!r} or "
             f"{paths[other[at]]!r}.{hint}",
             _SETTLE,
-            {"orders": shown},
+            {"orders": evidence},
         )
     ]
 
@@ -274,13 +280,12 @@ def _unknown(readings: Sequence[_Reading], paths: Sequence[str]) -> list[Reason]
     for reading in readings:
         if None not in reading.places and len(set(reading.places)) > len(paths) / 2:
             twice = sorted((paths[i] for i in _shared(reading.places)), key=natural_key)
-            shown: list[JsonValue] = [*twice[:_SHOWN]]
             return [
                 Reason(
                     "track_twice",
                     f"By their {reading.by}, several files claim one place in the book: {_names(twice)}.",
                     _SETTLE,
-                    {"by": reading.by, "files": shown},
+                    {"by": reading.by, "files": shown(twice)},
                 )
             ]
     best = max(
@@ -288,13 +293,12 @@ def _unknown(readings: Sequence[_Reading], paths: Sequence[str]) -> list[Reason]
     )
     lost = [path for path, place in zip(paths, best.places, strict=True) if place is None] or list(paths)
     lost.sort(key=natural_key)
-    unplaced: list[JsonValue] = [*lost[:_SHOWN]]
     return [
         Reason(
             "order_unknown",
             f"Nothing tells the order of {_names(lost)}: no numbers, complete tags or playlist.",
             _SETTLE,
-            {"files": unplaced},
+            {"files": shown(lost)},
         )
     ]
 
@@ -313,14 +317,13 @@ def _missing(whole: Sequence[_Reading], numbers: Sequence[Numbers], paths: Seque
     if short is None or counted:
         return []
     by, places = short
-    shown = [".".join(str(n) for n in place) for place in places[:20]]
-    evidence: list[JsonValue] = [*shown]
+    absent_ones = [".".join(str(n) for n in place) for place in places[:20]]
     return [
         Reason(
             "track_missing",
-            f"By their {by}, files are missing: number {_list(shown[:6])}{' and more' if len(places) > 6 else ''}.",
+            f"By their {by}, files are missing: number {_list(absent_ones[:6])}{' and more' if len(places) > 6 else ''}.",
             "Check whether the book is whole; if it is, settle the order (`--order`), else choose another release.",
-            {"by": by, "missing": evidence},
+            {"by": by, "missing": shown(absent_ones)},
         )
     ]
 

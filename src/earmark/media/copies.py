@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from earmark.core.binding import AudioInfo, BindProfile
-from earmark.core.ordering import Numbers, listening_order, natural_key, stem_of
-from earmark.core.reasons import JsonValue, Reason
+from earmark.core.ordering import Numbers, listening_order, natural_key, shown, stem_of
+from earmark.core.reasons import Reason
 
 _SHOWN = 20
 
@@ -110,14 +110,12 @@ def _kbps(group: Sequence[int], infos: Sequence[AudioInfo]) -> float:
 
 
 def _doubt(best: Sequence[int], others: Sequence[Sequence[int]], paths: Sequence[str]) -> Reason:
-    def shown(group: Sequence[int]) -> list[JsonValue]:
-        return [*sorted((paths[i] for i in group), key=natural_key)[:_SHOWN]]
-
-    taken, left = shown(best), [i for group in others for i in group]
+    taken = shown(sorted((paths[i] for i in best), key=natural_key)[:_SHOWN])
+    left = sorted((paths[i] for group in others for i in group), key=natural_key)
     return Reason(
         "several_copies",
         f"The download seems to hold the book {len(others) + 1} times; {taken[0]!r} and its like would be bound, "
         f"{len(left)} other files left out.",
         "Check that they are the same book and settle the order (`--order`), or bind one folder alone.",
-        {"taken": taken, "left_out": shown(left)},
+        {"taken": taken, "left_out": shown(left[:_SHOWN])},
     )

@@ -33,7 +33,8 @@ def title_lists(sources: Sequence[AudioInfo], tags: BookTags) -> list[tuple[str,
 def cleaned(titles: Sequence[str], tags: BookTags) -> list[str]:
     """Titles without what all of them share with the book: its title, its people, its series, a leading number. A
     title such as "Prologue" or "End Credits" need not share it."""
-    names = [one_line(re.sub(r"[_\s]+", " ", title[:1000])) for title in titles]
+    texts = [title[:1000].encode("utf-8", "replace").decode() for title in titles]  # a file name may be no text
+    names = [one_line(re.sub(r"[_\s]+", " ", text)) for text in texts]
     known = [tags.title, *tags.authors, *tags.narrators, *([tags.series] if tags.series else [])]
     for _ in range(4):
         names = _without(names, _NUMBER)
