@@ -28,7 +28,7 @@ from earmark.pipeline.binding import release_of
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import unsupported_kind
-from earmark.pipeline.placing import place_files
+from earmark.pipeline.placing import ask_before, method_now, place_files
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
 from earmark.pipeline.verifying import entries_of, torrent_of
@@ -192,18 +192,25 @@ async def shelve_ebook(house: House, ticket: Ticket, payload: Placing) -> Placed
     folder = workspace_of(house.work_dir, ticket.id)
     prepared = _PREPARED.validate_json((folder / FACTS).read_bytes())
     library = house.settings.library
+    way = await method_now(house, InfoHash(payload.torrent_hash))
     beside = await _audiobook_folder(house, prepared.tags) if library.ebooks_beside_audiobook else None
     if beside is None:
-        return await place_files(house, ticket, _plan(library, ticket, prepared, folder))
+        plan = _plan(library, ticket, prepared, folder, *way)
+        ask_before(library, ticket, plan)
+        return await place_files(house, ticket, plan)
     root = library.audiobooks.absolute()
     # The folder is the audiobook's: its sidecars and cover stand there already, and only the book's files join them.
     files = [(source, str(beside.relative_to(root) / name)) for source, name in prepared.files]
-    plan = plan_files(root, files, ticket.id, workspace=folder, origin="seeding", method=_method(library))
+    method, released = way
+    plan = plan_files(root, files, ticket.id, workspace=folder, origin="seeding", method=method, released=released)
+    ask_before(library, ticket, plan)
     placed = await place_files(house, ticket, plan)
     return replace(placed, folder=beside, files=tuple(name for _, name in prepared.files))
 
 
-def _plan(library: LibrarySettings, ticket: Ticket, prepared: Prepared, folder: Path) -> PlacementPlan:
+def _plan(
+    library: LibrarySettings, ticket: Ticket, prepared: Prepared, folder: Path, method: Method, released: bool
+) -> PlacementPlan:
     book = sidecar_facts(prepared.tags)
     files = [
         *(Planned(source, name, "book", "seeding") for source, name in prepared.files),
@@ -212,16 +219,13 @@ def _plan(library: LibrarySettings, ticket: Ticket, prepared: Prepared, folder: 
     if (folder / COVER).exists():
         files.append(Planned(folder / COVER, "cover.jpg", "cover"))
     parts = render(parse_pattern(library.pattern), prepared.tags, use_series_folders=library.use_series_folders)
-    return plan_placement(ebook_library(library), parts, files, ticket.id, workspace=folder, method=_method(library))
+    return plan_placement(
+        ebook_library(library), parts, files, ticket.id, workspace=folder, method=method, released=released
+    )
 
 
 def _is_wished(sidecar: str, library: LibrarySettings) -> bool:
     return library.text_sidecars or not sidecar.endswith(".txt")
-
-
-def _method(library: LibrarySettings) -> Method:
-    """A torrent that has just come in owes its seeding, so its files cannot be moved away yet."""
-    return "hardlink-or-copy" if library.method == "move" else library.method
 
 
 async def _audiobook_folder(house: House, tags: BookTags) -> Path | None:

@@ -52,7 +52,7 @@ async def put_on_shelf(house: House, ticket: Ticket, payload: Placing) -> Placed
         method=method,
         released=released,
     )
-    _ask_before(library, ticket, plan)
+    ask_before(library, ticket, plan)
     return await place_files(house, ticket, plan)
 
 
@@ -76,13 +76,13 @@ def _files(library: LibrarySettings, folder: Path, bound: Bound) -> list[Planned
     return files
 
 
-def _ask_before(library: LibrarySettings, ticket: Ticket, plan: PlacementPlan) -> None:
+def ask_before(library: LibrarySettings, ticket: Ticket, plan: PlacementPlan) -> None:
     """Where the owner wants to look before a book is placed."""
     if library.review_before_import and ticket.answers.get(REVIEW) != "place":
         names: list[JsonValue] = [file.name for file in plan.files]
         reason = Reason(
             REVIEW,
-            f"The book is bound and waits for your word: it would go to {plan.folder}.",
+            f"The book is ready and waits for your word: it would go to {plan.folder}.",
             "Look at the files and chapters, then place it, or cancel the ticket.",
             {"folder": str(plan.folder), "files": names},
         )
@@ -90,13 +90,18 @@ def _ask_before(library: LibrarySettings, ticket: Ticket, plan: PlacementPlan) -
 
 
 async def _method(house: House, bound: Bound, info_hash: InfoHash) -> tuple[Method, bool]:
-    """How files of the download come to the shelf, and whether its torrent owes nothing. Only a book that is itself such
-    a file is moved away, and then only once it may be: until then the ticket waits."""
+    """Only a book that is itself a file of the download is moved away."""
+    if house.settings.library.method == "move" and bound.unchanged_from is None:
+        return "hardlink-or-copy", False
+    return await method_now(house, info_hash)
+
+
+async def method_now(house: House, info_hash: InfoHash) -> tuple[Method, bool]:
+    """How files of the download come to the shelf, and whether its torrent owes nothing. They are moved away only once
+    they may be: until then the ticket waits (`StillSeeding`)."""
     method = house.settings.library.method
     if method != "move":
         return method, False
-    if bound.unchanged_from is None:
-        return "hardlink-or-copy", False
     async with house.db.read() as tx:
         record = await torrents.get(tx, info_hash)
     if record is not None and is_done(house, record):

@@ -175,9 +175,10 @@ async def _put_in_order(house: House) -> None:
     async with house.db.read() as tx:
         running = {t.id for t in await tickets.in_states(tx, set(TicketState) - TERMINAL)}
     await sweep(house.work_dir, running)
-    root = house.settings.library.audiobooks.absolute()
-    if root.exists():
-        await sweep_orphans(root, running)
+    library = house.settings.library
+    for root in (library.audiobooks, library.ebooks):
+        if root is not None and root.exists():
+            await sweep_orphans(root.absolute(), running)
     Box(house.torrent_dir).sweep()
     for folder in (house.download_dir, house.work_dir):
         folder.mkdir(parents=True, exist_ok=True)
