@@ -83,18 +83,18 @@ async def test_an_undo_of_the_reorganisation_brings_everything_home(shelf: Shelf
 
 async def test_sidecars_are_rewritten_and_those_that_say_nothing_any_more_go(shelf: Shelf) -> None:
     described = sidecar_files(facts(BookTags("Title", description="Old words", narrators=("Ann",))))
-    files = [Planned(AUDIO, "Title.m4b", "book")] + [Planned(data, name, "sidecar") for name, data in described.items()]
+    files = [Planned(AUDIO, "Title.m4b", "book"), Planned(b"a map", "map.pdf", "sidecar")]
+    files += [Planned(data, name, "sidecar") for name, data in described.items()]
     await place(shelf.db, plan_placement(shelf.root, NEW, files, TICKET), clock=clock)
     fresh = sidecar_files(facts(BookTags("Title", narrators=("Ann",))))
     done = await reorganise(shelf.db, wanted(shelf, sidecars=fresh), clock=clock)
     assert set(done.written) == {"metadata.json", "metadata.opf"}
     assert done.dropped == ("desc.txt",)
     folder = "Author/Title (1895)"
-    expected = {f"{folder}/{name}": data for name, data in fresh.items()} | {f"{folder}/Title.m4b": AUDIO}
-    assert visible(shelf.tree()) == expected
+    others = {f"{folder}/Title.m4b": AUDIO, f"{folder}/map.pdf": b"a map"}
+    assert visible(shelf.tree()) == {f"{folder}/{name}": data for name, data in fresh.items()} | others
     await undo(shelf.db, TICKET, clock=clock, act=done.act)
-    expected = {f"{folder}/{name}": data for name, data in described.items()} | {f"{folder}/Title.m4b": AUDIO}
-    assert visible(shelf.tree()) == expected
+    assert visible(shelf.tree()) == {f"{folder}/{name}": data for name, data in described.items()} | others
 
 
 async def test_a_sidecar_that_was_not_there_before_goes_again_with_an_undo(shelf: Shelf) -> None:

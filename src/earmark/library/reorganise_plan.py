@@ -15,6 +15,7 @@ from earmark.core.ticket import TicketId
 from earmark.library.faults import TargetExists, from_os
 from earmark.library.plan import PlacementPlan, Planned, confine, plan_placement
 from earmark.library.replacement import AUDIO, EBOOKS, compare_existing, names_in
+from earmark.library.sidecars import SIDECARS
 from earmark.library.staging import temp_name
 from earmark.store.journal import LIVE, JournalEntry, JournalOp
 
@@ -265,7 +266,8 @@ def _clash(placement: PlacementPlan, goal: Path, move: Move, way: Path, check: C
 
 
 def _sidecars(wanted: Wanted, folder: Path, rows: Sequence[JournalEntry]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Sidecars whose bytes differ from what is there now, and those of ours that say nothing any more."""
+    """Sidecars whose bytes differ from what is there now, and those of our making that say nothing any more. Documents that came
+    with the book are none of our making."""
     if wanted.sidecars is None:
         return {}, ()
     writes: dict[str, bytes] = {}
@@ -273,7 +275,7 @@ def _sidecars(wanted: Wanted, folder: Path, rows: Sequence[JournalEntry]) -> tup
         there = folder / name
         if there.is_symlink() or not there.is_file() or there.read_bytes() != data:
             writes[name] = data
-    ours = {Path(row.target).name for row in _live(rows) if row.op is JournalOp.SIDECAR}
+    ours = {Path(row.target).name for row in _live(rows) if row.op is JournalOp.SIDECAR} & SIDECARS
     return writes, tuple(sorted(name for name in ours - set(wanted.sidecars) if os.path.lexists(folder / name)))
 
 

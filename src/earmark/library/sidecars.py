@@ -20,6 +20,8 @@ METADATA_OPF = "metadata.opf"
 DESC_TXT = "desc.txt"
 READER_TXT = "reader.txt"
 COVER_JPG = "cover.jpg"
+SIDECARS = frozenset({METADATA_JSON, METADATA_OPF, DESC_TXT, READER_TXT})
+"""Every file that `sidecar_files` may make."""
 
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
