@@ -146,6 +146,25 @@ async def test_another_book_in_the_way_is_compared_and_never_touched(shelf: Shel
     assert shelf.tree() == before
 
 
+@pytest.mark.parametrize("what", ["folder", "file"])
+async def test_what_appears_in_the_way_at_the_last_moment_is_not_replaced(shelf: Shelf, what: str) -> None:
+    await place(shelf.db, shelf.plan(), clock=clock)
+    target = shelf.root.joinpath(*NEW) if what == "folder" else shelf.root / OLD / "T.m4b"
+    goal = NEW if what == "folder" else tuple(OLD.split("/"))
+
+    def step(doing: str) -> None:
+        if doing.startswith("move ") and doing.endswith((NEW[-1], "T.m4b")):
+            rival = target / "rival.m4b" if what == "folder" else target
+            rival.parent.mkdir(parents=True, exist_ok=True)
+            rival.write_bytes(b"rival")
+
+    with pytest.raises(EarmarkError) as caught:
+        await reorganise(shelf.db, wanted(shelf, goal, names={"Title (1895).m4b": "T.m4b"}), clock=clock, step=step)
+    assert caught.value.reason.code == "target_exists"
+    rival = "Author/Title (1895)/rival.m4b" if what == "folder" else f"{OLD}/T.m4b"
+    assert visible(shelf.tree()) == complete() | {rival: b"rival"}
+
+
 async def test_a_file_of_somebody_else_is_not_renamed_over(shelf: Shelf) -> None:
     await place(shelf.db, shelf.plan(), clock=clock)
     (shelf.root / OLD / "T.m4b").write_bytes(b"mine")

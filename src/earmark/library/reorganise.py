@@ -6,6 +6,7 @@ seeding hard links, stay. What it did is in the journal, and `undo` takes it bac
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from earmark.core.reasons import EarmarkError, Reason
 from earmark.core.ticket import TicketId
 from earmark.library import recycle as bin_
-from earmark.library.faults import from_os
+from earmark.library.faults import TargetExists, from_os
 from earmark.library.offload import offload
 from earmark.library.permissions import Permissions
 from earmark.library.placement import place
@@ -255,6 +256,10 @@ def _carry_out(plan: ReorganisePlan, step: Step, check: Callable[[], None]) -> N
                 with suppress(OSError):  # moved along, or somebody lives there now
                     folder.rmdir()
     except OSError as error:
+        if error.errno in {errno.EEXIST, errno.ENOTEMPTY}:
+            message = f"Something appeared in {plan.goal} while the book was on its way; it was not touched."
+            action = "Look at what came there, then try again."
+            raise TargetExists.of("target_exists", message, action, folder=str(plan.goal)) from error
         raise from_os(error, "moving the book", plan.folder) from error
 
 
@@ -270,7 +275,7 @@ def _rename(old: Path, new: Path) -> None:
         raise
     except OSError:  # no hard links on this file system
         if os.path.lexists(new):
-            raise FileExistsError(17, "something is there already", str(new)) from None
+            raise FileExistsError(errno.EEXIST, "something is there already", str(new)) from None
         old.rename(new)
     else:
         old.unlink()
