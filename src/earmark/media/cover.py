@@ -27,6 +27,8 @@ SOURCES_LOOKED_AT = 3
 FILES_LOOKED_AT = 5_000
 QUALITIES = (3, 5, 8, 12)  # of ffmpeg's JPEG coder, best first
 
+__all__ = ["MAX_BYTES", "MAX_EDGE", "CoverChoice", "choose_cover", "extract_cover", "pick_cover", "picture_of"]
+
 _STEMS = ("cover", "folder", "front", "album")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 # JPEG knows no transparency: what shines through is white, as on paper.
