@@ -16,12 +16,14 @@ from media_bench import REAL, Studio, ffmpeg
 from scipy.io import wavfile
 from scipy.signal import butter, correlate, sosfilt
 
-from earmark.core.binding import AudioInfo, Chapter
+from earmark.core.binding import AudioInfo, BookTags, Chapter
 from earmark.core.reasons import PermanentError
-from earmark.media import probe
+from earmark.media import probe, read_chapters, read_tags, write_tags
 from earmark.media.encode import mux_book
 from earmark.media.mp4 import read_track
+from earmark.media.proof import embedded_chapters
 from earmark.media.streamcopy import copy_timeline, copyable, parse_config
+from earmark.media.verify import verify_file
 
 Sound = np.ndarray[tuple[int], np.dtype[np.float64]]
 EXACT_SECS = 0.002
@@ -50,18 +52,16 @@ def make_parts(
     return paths
 
 
-async def join(sources: Sequence[Path], out: Path) -> list[float]:
-    infos = [await probe(path, REAL) for path in sources]
-    return await copy_timeline(REAL, infos, out, on_secs=lambda *_: None, on_done=lambda *_: None)
-
-
-async def bind(lengths: Sequence[float], audio: Path) -> tuple[Path, list[float]]:
-    """What the binder does next: chapters around the copied stream."""
+def marks(lengths: Sequence[float]) -> list[Chapter]:
     starts = list(accumulate(lengths, initial=0.0))
-    marks = [Chapter(f"Chapter {n}", a, b) for n, (a, b) in enumerate(pairwise(starts), 1)]
-    book = audio.with_name("book.m4b")
-    await mux_book(REAL, audio, marks, book, audio.with_suffix(".txt"))
-    return book, starts[:-1]
+    return [Chapter(f"Chapter {n}", a, b) for n, (a, b) in enumerate(pairwise(starts), 1)]
+
+
+async def join(sources: Sequence[Path], out: Path) -> list[Chapter]:
+    """Copy `sources` to a book at `out` with a chapter for each."""
+    infos = [await probe(path, REAL) for path in sources]
+    nothing = {"on_secs": lambda *_: None, "on_done": lambda *_: None}
+    return marks(await copy_timeline(REAL, infos, out, chapters_of=marks, **nothing))
 
 
 def slip_secs(part: Sound, book: Sound, start_secs: float, rate: int = 44100) -> float:
@@ -99,20 +99,21 @@ def patched(path: Path, change: Callable[[bytearray], None]) -> Path:
 @pytest.mark.slow
 async def test_a_hundred_parts_start_where_their_sound_starts_by_seeking_and_by_counting(tmp_path: Path) -> None:
     parts = make_parts(tmp_path / "in", [1.2 + n % 7 / 9 for n in range(100)])
-    lengths = await join(parts, tmp_path / "audio.m4a")
-    book, starts = await bind(lengths, tmp_path / "audio.m4a")
+    book = tmp_path / "book.m4b"
+    chapters = await join(parts, book)
     sound = heard(book)
     with ThreadPoolExecutor(2) as two:
         sounds = list(two.map(heard, parts))
-    assert len(sound) / 44100 == pytest.approx(sum(lengths), abs=0.03)
-    slips = [slip_secs(part, sound, start) for part, start in zip(sounds, starts, strict=True)]
+    assert len(sound) / 44100 == pytest.approx(chapters[-1].end_secs, abs=0.03)
+    assert [c.title for c in await embedded_chapters(REAL, book)] == [c.title for c in chapters]
+    slips = [slip_secs(part, sound, mark.start_secs) for part, mark in zip(sounds, chapters, strict=True)]
     assert max(map(abs, slips)) < EXACT_SECS
     for n in (1, 33, 66, 99):
-        sought = heard(book, "-ss", f"{starts[n]:.6f}", "-t", "1.2")
+        sought = heard(book, "-ss", f"{chapters[n].start_secs:.6f}", "-t", "1.2")
         assert abs(slip_secs(sounds[n], sought, 0.0)) < EXACT_SECS
     # What stands between two parts is the encoder's own delay and padding, no more.
     true = sum(map(len, sounds)) / 44100
-    assert 0 <= sum(lengths) - true < 100 * 0.047
+    assert 0 <= chapters[-1].end_secs - true < 100 * 0.047
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,12 @@ async def test_every_kind_of_aac_file_is_joined_packet_by_packet(
     suffix: str, rate: int, channels: int, tmp_path: Path
 ) -> None:
     parts = make_parts(tmp_path / "in", [1.3, 2.1, 1.7], suffix, rate=rate, channels=channels)
-    lengths = await join(parts, tmp_path / "audio.m4a")
-    book, starts = await bind(lengths, tmp_path / "audio.m4a")
+    book = tmp_path / "book.m4b"
+    chapters = await join(parts, book)
     assert packets(book) == [one for part in parts for one in packets(part)]
     sound = heard(book, rate=rate)
-    for part, start in zip(parts, starts, strict=True):
-        assert abs(slip_secs(heard(part, rate=rate), sound, start, rate)) < EXACT_SECS
+    for part, chapter in zip(parts, chapters, strict=True):
+        assert abs(slip_secs(heard(part, rate=rate), sound, chapter.start_secs, rate)) < EXACT_SECS
 
 
 async def test_every_packet_of_every_part_is_there_once_and_in_order(tmp_path: Path) -> None:
@@ -138,10 +139,10 @@ async def test_every_packet_of_every_part_is_there_once_and_in_order(tmp_path: P
 
 async def test_one_source_stays_what_it_decodes_to(studio: Studio, tmp_path: Path) -> None:
     source = studio.chirp("book.m4a", 3.0)
-    lengths = await join([source], tmp_path / "audio.m4a")
-    book, _ = await bind(lengths, tmp_path / "audio.m4a")
+    book = tmp_path / "book.m4b"
+    chapters = await join([source], book)
     assert (heard(book) == heard(source)).all()
-    assert lengths == [pytest.approx(3.0, abs=0.001)]
+    assert chapters[0].end_secs == pytest.approx(3.0, abs=0.001)
 
 
 async def test_the_delay_each_encoder_states_is_respected(tmp_path: Path) -> None:
@@ -155,22 +156,22 @@ async def test_the_delay_each_encoder_states_is_respected(tmp_path: Path) -> Non
 
         patched(part, change)
     for order in (parts, parts[::-1]):
-        lengths = await join(order, tmp_path / "audio.m4a")
-        book, starts = await bind(lengths, tmp_path / "audio.m4a")
+        book = tmp_path / "book.m4b"
+        chapters = await join(order, book)
         sound = heard(book)
-        for part, start in zip(order, starts, strict=True):
-            assert abs(slip_secs(heard(part), sound, start)) < EXACT_SECS
+        for part, chapter in zip(order, chapters, strict=True):
+            assert abs(slip_secs(heard(part), sound, chapter.start_secs)) < EXACT_SECS
 
 
 async def test_he_aac_counts_its_packets_twice_as_long(tmp_path: Path) -> None:
     parts = [as_he_aac(path) for path in make_parts(tmp_path / "in", [2.0, 1.5, 1.8], rate=22050)]
-    lengths = await join(parts, tmp_path / "audio.m4a")
-    book, starts = await bind(lengths, tmp_path / "audio.m4a")
+    book = tmp_path / "book.m4b"
+    chapters = await join(parts, book)
     assert (await probe(book, REAL)).sample_rate == 44100
     sound = heard(book)
-    for part, start in zip(parts, starts, strict=True):
+    for part, chapter in zip(parts, chapters, strict=True):
         # ffmpeg before 7 hides the encoder delay of HE-AAC twice: one packet, the same in every chapter.
-        assert abs(slip_secs(heard(part), sound, start)) < 0.065
+        assert abs(slip_secs(heard(part), sound, chapter.start_secs)) < 0.065
 
 
 def as_he_aac(path: Path) -> Path:
@@ -182,6 +183,52 @@ def as_he_aac(path: Path) -> Path:
         data[at : at + 5] = bytes.fromhex("2b8a08 0000")  # SBR over AAC-LC, 22050 -> 44100 Hz, mono
 
     return patched(path, change)
+
+
+@pytest.mark.parametrize("lead", [0.0, 1.5])
+async def test_chapters_stand_in_the_book_to_the_sample_for_every_reader(lead: float, tmp_path: Path) -> None:
+    parts = make_parts(tmp_path / "in", [2.0, 2.5, 3.0])
+    infos = [await probe(path, REAL) for path in parts]
+    book = tmp_path / "book.m4b"
+    wanted: list[Chapter] = []
+
+    def chapters_of(lengths: Sequence[float]) -> list[Chapter]:
+        one, *more = marks(lengths)
+        wanted.extend([Chapter("Ünë 一", lead, one.end_secs), *more])
+        return wanted
+
+    await copy_timeline(REAL, infos, book, on_secs=lambda *_: None, on_done=lambda *_: None, chapters_of=chapters_of)
+    write_tags(book, BookTags("A Book", ("An Author",)))
+    for found in (await embedded_chapters(REAL, book), read_chapters(book)):
+        assert [c.title for c in found] == ["Ünë 一", "Chapter 2", "Chapter 3"]
+        for mark, one in zip(found, wanted, strict=True):
+            assert mark.start_secs == pytest.approx(one.start_secs, abs=1 / 44100)
+            assert lead or mark.end_secs == pytest.approx(one.end_secs, abs=0.03)
+    data = book.read_bytes()
+    assert data[4:12] == b"ftypM4B "
+    assert data.find(b"moov") < data.find(b"mdat")
+    assert read_tags(book).title == "A Book"
+    assert lead or (await verify_file(REAL, book)).ok
+
+
+async def test_more_chapters_than_the_short_list_holds_all_arrive(studio: Studio, tmp_path: Path) -> None:
+    info = await probe(studio.chirp("whole.m4a", 6.0), REAL)
+    many = [Chapter(f"Mark {n}", n / 50, (n + 1) / 50) for n in range(300)]
+    book = tmp_path / "book.m4b"
+    nothing = {"on_secs": lambda *_: None, "on_done": lambda *_: None}
+    await copy_timeline(REAL, [info], book, chapters_of=lambda _: many, **nothing)
+    assert [c.title for c in await embedded_chapters(REAL, book)] == [c.title for c in many]
+    assert len(read_chapters(book)) == 255
+
+
+async def test_what_was_joined_can_be_muxed_again_by_ffmpeg(tmp_path: Path) -> None:
+    parts = make_parts(tmp_path / "in", [1.3, 2.1, 1.7])
+    chapters = await join(parts, tmp_path / "joined.m4b")
+    book = tmp_path / "book.m4b"
+    await mux_book(REAL, tmp_path / "joined.m4b", chapters, book, tmp_path / "list.txt")
+    assert packets(book) == packets(tmp_path / "joined.m4b")
+    for part, chapter in zip(parts, chapters, strict=True):
+        assert abs(slip_secs(heard(part), heard(book), chapter.start_secs)) < EXACT_SECS
 
 
 async def test_progress_names_each_source_and_ends_at_its_length(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The few MP4 boxes a lossless join needs: where a track's packets lie, and a new index around copied packets.
+"""Where the packets of an MP4's sound track lie, read from its boxes without a decoder.
 
 Boxes of strangers are hostile: every size is checked against the bytes that are there, and whatever is not a plain,
 whole, unfragmented track ends in `Mp4Error`. Nothing here knows AAC, ffmpeg or books. Layout after ISO/IEC 14496-12.
@@ -12,13 +12,12 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 MAX_INDEX_BYTES = 256 * 1024 * 1024  # `moov` of a 40-hour book with a cover has about 30 MB
 MAX_PACKETS = 20_000_000  # 120 hours
-PACKETS_A_CHUNK = 64
 
 
 class Mp4Error(ValueError):
@@ -281,90 +280,3 @@ def _itunes_gap(moov: Box) -> tuple[int, int] | None:
         if item.kind == b"----" and found:
             return int(found[1], 16), int(found[2], 16)
     return None
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class NewTrack:
-    """A track to be written: packets of `delta` each, of which `skip` is not heard and `last_delta` counts of the
-    last one, all in the timescale."""
-
-    timescale: int
-    delta: int
-    last_delta: int
-    skip: int
-    rate: int
-    channels: int
-    object_type: int
-    config: bytes
-
-
-def write_head(file: BinaryIO) -> int:
-    """Begin an M4A; the offset at which the first packet is to be written."""
-    file.write(_box(b"ftyp", b"M4A \x00\x00\x02\x00M4A isomiso2"))
-    file.write(struct.pack(">I4sQ", 1, b"mdat", 0))
-    return file.tell()
-
-
-def write_index(file: BinaryIO, track: NewTrack, sizes: array[int], first: int) -> None:
-    """End an M4A whose packets were written without a gap from offset `first` on."""
-    end = first + sum(sizes)
-    file.seek(first - 8)
-    file.write(struct.pack(">Q", end - first + 16))
-    file.seek(end)
-    duration = (len(sizes) - 1) * track.delta + track.last_delta
-    heard = duration - track.skip
-    matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    head = struct.pack(">QQIQ", 0, 0, track.timescale, heard) + struct.pack(">IH10x", 0x10000, 0x100)
-    mvhd = _full(b"mvhd", 1, 0, head + matrix + bytes(24) + struct.pack(">I", 2))
-    tkhd = _full(b"tkhd", 1, 7, struct.pack(">QQI4xQ8xHHH2x", 0, 0, 1, heard, 0, 0, 0x100) + matrix + bytes(8))
-    edit = _box(b"edts", _full(b"elst", 1, 0, struct.pack(">IQqI", 1, heard, track.skip, 0x10000)))
-    mdhd = _full(b"mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, track.timescale, duration, 0x55C4, 0))
-    hdlr = _full(b"hdlr", 0, 0, struct.pack(">4x4s12x", b"soun") + b"\0")
-    dinf = _box(b"dinf", _full(b"dref", 0, 0, struct.pack(">I", 1), _full(b"url ", 0, 1)))
-    minf = _box(b"minf", _full(b"smhd", 0, 0, bytes(4)), dinf, _sample_table(track, sizes, first))
-    file.write(_box(b"moov", mvhd, _box(b"trak", tkhd, edit, _box(b"mdia", mdhd, hdlr, minf))))
-
-
-def _sample_table(track: NewTrack, sizes: array[int], first: int) -> bytes:
-    count = len(sizes)
-    bitrate = round(sum(sizes) * 8 * track.timescale / (count * track.delta))
-    decoder = struct.pack(">BBBHII", track.object_type, 0x15, 0, 0, bitrate, bitrate) + _tagged(5, track.config)
-    stream = _tagged(3, struct.pack(">HB", 1, 0), _tagged(4, decoder), _tagged(6, b"\x02"))
-    entry = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, min(track.rate, 0xFFFF) << 16)
-    stsd = _full(b"stsd", 0, 0, struct.pack(">I", 1), _box(b"mp4a", entry, _full(b"esds", 0, 0, stream)))
-    runs = [(count - 1, track.delta), (1, track.last_delta)] if count > 1 else [(1, track.last_delta)]
-    stts = _full(b"stts", 0, 0, struct.pack(">I", len(runs)), *(struct.pack(">II", *run) for run in runs))
-    whole, rest = divmod(count, PACKETS_A_CHUNK)
-    rows = ([(1, PACKETS_A_CHUNK, 1)] if whole else []) + ([(whole + 1, rest, 1)] if rest else [])
-    stsc = _full(b"stsc", 0, 0, struct.pack(">I", len(rows)), *(struct.pack(">III", *row) for row in rows))
-    stsz = _full(b"stsz", 0, 0, struct.pack(">II", 0, count), _bytes(sizes))
-    starts = islice(accumulate(sizes, initial=first), 0, count, PACKETS_A_CHUNK)
-    offsets = array("Q", starts)
-    co64 = _full(b"co64", 0, 0, struct.pack(">I", len(offsets)), _bytes(offsets))
-    return _box(b"stbl", stsd, stts, stsc, stsz, co64)
-
-
-def _bytes(numbers: array[int]) -> bytes:
-    """Big-endian."""
-    copy = numbers[:]
-    if sys.byteorder == "little":
-        copy.byteswap()
-    return copy.tobytes()
-
-
-def _tagged(tag: int, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    size = len(body)
-    return bytes((tag, 0x80 | size >> 21 & 0x7F, 0x80 | size >> 14 & 0x7F, 0x80 | size >> 7 & 0x7F, size & 0x7F)) + body
-
-
-def _full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
-    return _box(kind, struct.pack(">I", version << 24 | flags), *parts)
-
-
-def _box(kind: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">I4s", len(body) + 8, kind) + body

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from earmark.core.binding import AudioInfo
+from earmark.core.binding import AudioInfo, Chapter
 from earmark.core.reasons import PermanentError, Reason
 from earmark.media.containers import sniff
 from earmark.media.ffmpeg import FfmpegTool
-from earmark.media.mp4 import MAX_PACKETS, Mp4Error, Mp4Track, NewTrack, read_track, write_head, write_index
+from earmark.media.m4b import NewTrack, head, tail
+from earmark.media.mp4 import MAX_PACKETS, Mp4Error, Mp4Track, read_track
 
 PIECE_BYTES = 8 * 1024 * 1024
 MAX_TRIM_FRAMES = 5  # encoder delay and padding are within it; an edit list that hides more has cut sound out
@@ -95,29 +96,30 @@ async def copy_timeline(
     *,
     on_secs: Callable[[int, float], None],
     on_done: Callable[[int, float], None],
+    chapters_of: Callable[[Sequence[float]], Sequence[Chapter]] = lambda _: (),
 ) -> list[float]:
-    """Join `sources` in order to an M4A without chapters at `out`; the seconds each takes on the joined timeline.
+    """Join `sources` in order to an M4B at `out`, ready to be streamed; the seconds each takes on the joined timeline.
 
     The sum of the first n is where the sound of source n begins, by seeking and by counting samples alike, to the
-    sample. `on_secs` and `on_done` hear of each source as it is copied. Runs no ffmpeg; `tool` is there so that all
-    ways to make a timeline are called alike. Raises PermanentError `copy_impossible`, OSError.
+    sample. `chapters_of` gets these seconds and gives the chapter marks to be written. `on_secs` and `on_done` hear of
+    each source as it is copied. Runs no ffmpeg; `tool` is there so that all ways to make a timeline are called alike.
+    Raises PermanentError `copy_impossible`, OSError.
     """
     try:
         streams = await asyncio.to_thread(_streams, sources)
     except _NotCopyableError as error:
         raise impossible(str(error)) from error
     lengths = _lengths(streams)
-    sizes: array[int] = array("I")
+    chapters = chapters_of(lengths)
     with out.open("wb") as file:
-        first = write_head(file)
+        file.write(await asyncio.to_thread(lambda: head(_new_track(streams), chapters)))
         for index, stream in enumerate(streams):
             pieces = _copying(stream, file)
             total = max(1, sum(stream.sizes))
             while done := await asyncio.to_thread(next, pieces, 0):
                 on_secs(index, lengths[index] * done / total)
-            sizes.extend(stream.sizes)
             on_done(index, lengths[index])
-        await asyncio.to_thread(write_index, file, _new_track(streams), sizes, first)
+        file.write(tail(chapters))
     return lengths
 
 
@@ -177,6 +179,9 @@ def _new_track(streams: Sequence[AacStream]) -> NewTrack:
     kind = first.kind
     scale = first.timescale if first.timescale * kind.frame % kind.rate == 0 else kind.rate
     delta = kind.frame * scale // kind.rate
+    sizes: array[int] = array("I")
+    for stream in streams:
+        sizes.extend(stream.sizes)
     padding = round((last.all_secs - last.delay_secs - last.secs) * scale)
     return NewTrack(
         timescale=scale,
@@ -187,6 +192,7 @@ def _new_track(streams: Sequence[AacStream]) -> NewTrack:
         channels=kind.channels,
         object_type=_MPEG4_AUDIO,
         config=first.config,
+        sizes=sizes,
     )
 
 
