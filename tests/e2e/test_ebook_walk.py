@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from ebook_makers import COVER, a_book, epub, mobi, pdf
-from estate import house_over, make_release, settings_for, settled, wish
+from estate import eventually, house_over, make_release, settings_for, settled, wish
 
 from earmark.core.reasons import PermanentError
 from earmark.core.states import Completed, Failed, TicketState
@@ -123,7 +123,11 @@ async def test_an_ebook_wish_ends_as_a_book_on_its_own_shelf(
         )
         assert stats.final_size_bytes == sum(p.stat().st_size for p in shelf.iterdir())
         assert stats.conversion_duration_secs == 0.0
-        assert not list(house.work_dir.iterdir())
+
+        async def tidied() -> bool:
+            return not list(house.work_dir.iterdir())
+
+        await eventually(tidied, "nothing of the work stays behind")
 
 
 async def test_the_format_a_person_prefers_comes_first_and_wrong_endings_are_put_right(
@@ -189,3 +193,16 @@ async def test_an_ebook_joins_its_audiobook_when_wished(world: World, tmp_path: 
         alone = await carried_out(house, ebook(ALICE.title, "Lewis Carroll"))
         assert alone.state is TicketState.COMPLETED
         assert Path(alone.payload.library_path).is_relative_to(tmp_path / "ebooks")  # type: ignore[union-attr]
+
+
+async def test_files_of_a_download_are_only_moved_away_once_nothing_is_owed(world: World, tmp_path: Path) -> None:
+    async with house_over(settings_with_ebooks(world, tmp_path, method="move"), tmp_path) as house:
+        filed = await desk.file_ticket(house, None, ebook(ALICE.title, "Lewis Carroll"))
+
+        async def waits() -> bool:
+            ticket = await desk.get(house, filed.ticket.id)
+            return ticket.waiting is not None and ticket.waiting.reason.code == "still_owing"
+
+        await eventually(waits, "the ticket waits for the seeding")
+        assert not list((tmp_path / "ebooks").iterdir())
+        assert (house.download_dir / "carroll-alice" / "Alice.epub").is_file()

@@ -6,12 +6,13 @@ import logging
 import os
 import re
 from pathlib import Path
-
-from pypdf import PageObject, PdfReader
-from pypdf.errors import DependencyError, PyPdfError
+from typing import TYPE_CHECKING
 
 from earmark.core.ebooks import EbookFacts
 from earmark.media.ebooks.faults import Cover, Unreadable, line, lines
+
+if TYPE_CHECKING:
+    from pypdf import PageObject, PdfReader
 
 TAIL = 4096
 _JUNK = re.compile(r"^(microsoft word|untitled|document\d*|unknown|.*\.(docx?|pdf|indd|qxd|rtf|tex))\b", re.IGNORECASE)
@@ -19,6 +20,9 @@ _JUNK = re.compile(r"^(microsoft word|untitled|document\d*|unknown|.*\.(docx?|pd
 
 def read(path: Path) -> tuple[EbookFacts, Cover | None]:
     """Facts of a PDF. Raises `Unreadable` when it is locked, damaged, cut off or has no pages."""
+    from pypdf import PdfReader  # heavy: most e-books are no PDF
+    from pypdf.errors import PyPdfError
+
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL), os.SEEK_SET)
@@ -54,6 +58,8 @@ def read(path: Path) -> tuple[EbookFacts, Cover | None]:
 
 def _unlock(reader: PdfReader) -> None:
     """A PDF that only forbids printing opens without a password; one that needs a password is of no use."""
+    from pypdf.errors import DependencyError
+
     if not reader.is_encrypted:
         return
     try:
