@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from media_bench import Bench, Studio
+from mutagen.id3 import ID3, TXXX
 
+from earmark.core.binding import BookTags
 from earmark.media.companions import read_companions
 from earmark.media.cue import parse_cue
 from earmark.media.overdrive import merged, parse_markers
+from earmark.media.plan import book_chapters, plan_book
 from earmark.media.playlists import Shelfmarks, decode_sheet, parse_m3u, parse_pls
 
 SHEET = """\ufeffREM GENRE Speech
@@ -173,3 +177,31 @@ def test_a_sheet_that_may_not_be_read_is_a_note(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_has_no_companions(tmp_path: Path) -> None:
     assert read_companions(tmp_path / "gone", []).documents == ()
+
+
+async def test_marks_in_the_tags_of_real_files_arrive_in_the_chapters(studio: Studio, bench: Bench) -> None:
+    one, two = studio.chirp("Book-Part01.mp3", 3.0), studio.chirp("Book-Part02.mp3", 2.0)
+    for path, marks in ((one, "<Name>Ch. 1</Name><Time>0:00.000</Time><Name>Ch. 2</Name><Time>0:01.500</Time>"),
+                        (two, "<Name>Ch. 2 (0:01)</Name><Time>0:00.000</Time><Name>End</Name><Time>0:01.000</Time>")):  # fmt: skip
+        tags = ID3(path)
+        tags.add(TXXX(encoding=3, desc="OverDrive MediaMarkers", text=[f"<Markers>{marks}</Markers>"]))
+        tags.save(path)
+    found = book_chapters(await bench.plan(two, one), [3.0, 2.0]).chosen
+    assert (found.source, [(c.title, c.start_secs) for c in found.chapters]) == (
+        "overdrive",
+        [("Ch. 1", 0.0), ("Ch. 2", 1.5), ("End", 4.0)],
+    )
+
+
+async def test_a_sheet_in_a_flac_and_one_beside_an_mp3_give_chapters(studio: Studio, bench: Bench) -> None:
+    sheet = (
+        'FILE "x.wav" WAVE\nTRACK 01 AUDIO\nTITLE "Été"\nINDEX 01 0:00:00\nTRACK 02 AUDIO\nTITLE "B"\nINDEX 01 0:01:37'
+    )
+    flac = studio.chirp("inside.flac", cuesheet=sheet)
+    expected = [("Été", 0.0), ("B", 1 + 37 / 75)]
+    inside = book_chapters(await bench.plan(flac), [2.0]).chosen
+    assert [(c.title, c.start_secs) for c in inside.chapters] == expected
+    mp3 = studio.chirp("beside/x.mp3")
+    mp3.with_suffix(".cue").write_bytes(sheet.encode("cp1252"))
+    plan = plan_book(await bench.probe(mp3), BookTags("A Book"), companions=read_companions(mp3.parent, [mp3]))
+    assert [(c.title, c.start_secs) for c in book_chapters(plan, [2.0]).chosen.chapters] == expected

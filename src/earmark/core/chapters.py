@@ -117,7 +117,7 @@ def _of_marks(marks: SourceMarks, files: ChapterList, source_secs: Sequence[floa
     found: list[tuple[float, str]] = []
     for n, (own, file) in enumerate(zip(per_source, files.chapters, strict=True), 1):
         here = [(c.start_secs, c.title) for c in own] if len(own) > 1 or goes_on else []
-        if here and here[0][0] <= _SNAP_SECS and (not goes_on or here[0][0] <= 1.0 or not found):
+        if here and here[0][0] <= _SNAP_SECS and (not goes_on or here[0][0] <= 0.1 or not found):
             here[0] = (0.0, here[0][1])
         elif not goes_on or not found:
             here.insert(0, (0.0, file.title))

@@ -115,7 +115,7 @@ def _start(first: int, before: int | None, *, alone: bool) -> int:
 def _read(marks: Sequence[list[Mark]], names: Sequence[str], *, strict: bool) -> Numbering:
     settled = settle_letters(marks)
     ends = [bookend(name) for name in names]
-    columns = _columns(settled)
+    columns = _columns(settled, edges_only=strict)  # a word alone counts only where every name begins or ends with one
     found = _best(columns, settled, ends, strict=strict)
     if found is None:
         return Numbering((None,) * len(names) if strict else _in_part(columns, settled, ends))
@@ -162,12 +162,12 @@ def _end_place(end: Place | None, row: Sequence[Mark]) -> Place | None:
     return (*end, row[0].value if row else 0) if end else None
 
 
-def _columns(marks: Sequence[list[Mark]]) -> list[_Column]:
+def _columns(marks: Sequence[list[Mark]], *, edges_only: bool) -> list[_Column]:
     """Every number the names have in common: the n-th of its unit or of all, counted from either end, the one a name
     begins with and the one it ends with."""
     cells: dict[tuple[str, int], dict[int, tuple[Mark, int]]] = {}
     for index, row in enumerate(marks):
-        for group in {m.unit for m in row} | {"*"}:
+        for group in set() if edges_only else {m.unit for m in row} | {"*"}:
             members = [
                 (m, at) for at, m in enumerate(row) if group in {m.unit, "*"} and (m.unit == group or not m.letter)
             ]

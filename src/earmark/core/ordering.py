@@ -143,7 +143,8 @@ def _pieces(text: str) -> tuple[tuple[int, int, str], ...]:
 def _by_names(paths: Sequence[str]) -> _Reading:
     """Numbers in the file names; where those do not count on through all folders, the folders' own come first."""
     found = read_numbers([stem_of(p.rsplit("/", 1)[-1]) for p in paths])
-    if any("/" in p for p in paths) and not (found.sure and not found.missing):
+    one_count = found.sure and not found.missing and all(len(place or ()) < 3 for place in found.places)
+    if any("/" in p for p in paths) and not one_count:
         tree = _tree(paths, None)
         if tree.complete or not found.sure:
             return replace(tree, by="names")
