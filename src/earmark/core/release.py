@@ -36,6 +36,15 @@ class Freeleech:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseFile:
+    """One file of an offered torrent, as the site or the torrent itself lists it. The path is hostile text."""
+
+    path: str
+    size_bytes: int
+    duration_secs: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One offer. Sizes in bytes, times aware UTC, durations in seconds, bit rates in kbit/s."""
 
@@ -50,6 +59,7 @@ class Release:
     language: str | None = None  # ISO 639-1 lower case when known, else the tracker's own code
     filetypes: tuple[str, ...] = ()  # lower case, without dot
     file_count: int | None = None
+    files: tuple[ReleaseFile, ...] = ()  # empty while nobody has told
     tags: str = ""  # the uploader's one line
     description: str | None = None
     isbn: str | None = None
