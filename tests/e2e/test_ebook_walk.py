@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,13 @@ from ebook_makers import COVER, a_book, epub, mobi, pdf
 from estate import eventually, house_over, make_release, settings_for, settled, wish
 
 from earmark.core.reasons import PermanentError
-from earmark.core.states import Completed, Failed, TicketState
+from earmark.core.states import Completed, Failed, Placing, TicketState
 from earmark.core.ticket import Ticket
 from earmark.core.wish import Constraints, Kind, TicketRequest
-from earmark.pipeline import desk
+from earmark.library.placement import Placed
+from earmark.library.workspace import workspace_of
+from earmark.pipeline import deliver, desk
+from earmark.pipeline.ebooks import shelve_ebook
 from earmark.pipeline.house import House
 from earmark.sandbox.world import World
 
@@ -206,3 +210,17 @@ async def test_files_of_a_download_are_only_moved_away_once_nothing_is_owed(worl
         await eventually(waits, "the ticket waits for the seeding")
         assert not list((tmp_path / "ebooks").iterdir())
         assert (house.download_dir / "carroll-alice" / "Alice.epub").is_file()
+
+
+async def test_what_a_crash_took_from_the_workspace_is_read_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def after_a_crash(house: House, ticket: Ticket, payload: Placing) -> Placed:
+        shutil.rmtree(workspace_of(house.work_dir, ticket.id))
+        return await shelve_ebook(house, ticket, payload)
+
+    monkeypatch.setattr(deliver, "shelve_ebook", after_a_crash)
+    async with house_over(settings_with_ebooks(world, tmp_path), tmp_path) as house:
+        done = await carried_out(house, ebook(ALICE.title, "Lewis Carroll"))
+        assert isinstance(done.payload, Completed), done.payload
+        assert (Path(done.payload.library_path) / done.payload.files[0]).read_bytes() == pdf(ALICE)
