@@ -84,8 +84,7 @@ async def place(
         raise
     wanted = permissions or Permissions()
     if survey.already_there or not (survey.to_bring or survey.outgoing or begun):
-        lost = await offload(lambda _: drop_sources(plan, known, wanted, step))
-        return _placed(plan, survey, Done(notes=lost), ())
+        return _placed(plan, survey, Done(notes=await _let_go(plan, known, wanted, step)), ())
     rows = await _plan(db, plan, survey, known, begun, recycle, clock, step)
     done = Done()
     try:
@@ -100,9 +99,13 @@ async def place(
     async with db.write() as tx:
         await journal.record(tx, rows)
         await journal.supersede(tx, [row.target for row in files], [row.id for row in rows], clock())
-    done.notes += await offload(lambda _: drop_sources(plan, rows, wanted, step))
+    done.notes += await _let_go(plan, rows, wanted, step)
     went = tuple(row.target for row in rows if row.op is JournalOp.REMOVE or (row.kept and Path(row.kept).exists()))
     return _placed(plan, survey, done, went)
+
+
+async def _let_go(plan: PlacementPlan, rows: Sequence[JournalEntry], wanted: Permissions, step: Step) -> list[str]:
+    return await offload(lambda _: drop_sources(plan, rows, wanted, step)) if plan.method == "move" else []
 
 
 def _begun(known: Sequence[JournalEntry]) -> list[JournalEntry]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, or_, select, update
 
 from earmark.core.ticket import TicketId
 from earmark.store.database import Tx
@@ -138,14 +138,15 @@ async def rebase(tx: Tx, moves: Sequence[tuple[str, str]]) -> None:
     """Files and folders got other names: every ticket's entries for them and for what is below follow. A MOVE entry
     itself keeps its words, for it tells the way back."""
     for old, new in moves:
-        below = c.target.startswith(f"{old}/", autoescape=True)
-        rows = await tx.execute(select(journal).where(or_(c.target == old, below), c.op != JournalOp.MOVE))
-        renamed = [
-            {"of_id": row.id, "new_target": new + row.target[len(old) :]}
-            for row in rows
-            if JournalState(row.state) is not JournalState.UNDONE
-        ]
+        below = func.substr(c.target, 1, len(old) + 1) == f"{old}/"  # LIKE does not tell case apart on SQLite
+        found = await tx.execute(select(c.id, c.ticket_id, c.target, c.op, c.state).where(or_(c.target == old, below)))
+        rows = [row for row in found if row.op != JournalOp.MOVE and row.state != JournalState.UNDONE]
+        renamed = [{"of_id": row.id, "new_target": new + row.target[len(old) :]} for row in rows]
         if renamed:
+            # An undone entry of the same act may hold the name; nothing needs it any more.
+            for some in _some([row["new_target"] for row in renamed]):
+                taken = c.target.in_(some) & c.ticket_id.in_({row.ticket_id for row in rows})
+                await tx.execute(delete(journal).where(taken, c.state == JournalState.UNDONE))
             statement = update(journal).where(c.id == bindparam("of_id")).values(target=bindparam("new_target"))
             await tx.execute(statement, renamed)
 
