@@ -136,7 +136,8 @@ async def mux_frames(
     rest = samples - (blocks - 1) * BLOCK
     # Relative to the packets' own length: the time base that reaches the filter differs between versions of ffmpeg.
     stamps = f"ts=(N-1)*DURATION:duration=if(eq(N\\,{blocks})\\,round(DURATION*{rest}/{BLOCK})\\,DURATION)"
-    args = ["-v", "level+error", "-y", "-f", "aac", "-i", "pipe:0"]
+    # With two inputs older versions sleep 10 ms whenever the packets of a pipe are used up: 8 of them by default.
+    args = ["-v", "level+error", "-y", "-thread_queue_size", "8192", "-f", "aac", "-i", "pipe:0"]
     args += [*await _with_listing(chapters, listing), "-bsf:a", f"aac_adtstoasc,setts={stamps}", *_m4b(out)]
     written = 0
     async with running(tool, args, subject=out.name, feed=True) as muxer:
