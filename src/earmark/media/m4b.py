@@ -13,11 +13,14 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
+from typing import TypeAlias
 
 from earmark.core.binding import Chapter
 
 PACKETS_A_CHUNK = 64
 NERO_CHAPTERS = 255
+# The index of a long book has tens of megabytes: boxes nest as lists of pieces, joined only in the file.
+Pieces: TypeAlias = list[bytes | memoryview]
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED = 0x55C4  # the language “und”
 
@@ -46,14 +49,13 @@ class NewTrack:
         return self.duration - self.skip
 
 
-def head(track: NewTrack, chapters: Sequence[Chapter]) -> bytes:
-    """All that stands before the first packet; the packets follow without a gap, then `tail`."""
+def head(track: NewTrack, chapters: Sequence[Chapter]) -> Pieces:
+    """All that stands before the first packet, in pieces; the packets follow without a gap, then `tail`."""
     ftyp = _box(b"ftyp", b"M4B \x00\x00\x02\x00M4B isomiso2")
-    sound = sum(track.sizes)
     texts = tail(chapters)
-    first = len(ftyp) + len(_index(track, chapters, 0)) + 16
-    size = 16 + sound + len(texts)
-    return ftyp + _index(track, chapters, first) + struct.pack(">I4sQ", 1, b"mdat", size)
+    first = _size(ftyp) + _size(_index(track, chapters, 0)) + 16
+    mdat = struct.pack(">I4sQ", 1, b"mdat", 16 + sum(track.sizes) + len(texts))
+    return [*ftyp, *_index(track, chapters, first), mdat]
 
 
 def tail(chapters: Sequence[Chapter]) -> bytes:
@@ -61,7 +63,7 @@ def tail(chapters: Sequence[Chapter]) -> bytes:
     return b"".join(_texts(chapters))
 
 
-def _index(track: NewTrack, chapters: Sequence[Chapter], first: int) -> bytes:
+def _index(track: NewTrack, chapters: Sequence[Chapter], first: int) -> Pieces:
     tracks = 2 if chapters else 1
     header = struct.pack(">QQIQIH10x", 0, 0, track.timescale, track.heard, 0x10000, 0x100)
     boxes = [
@@ -73,14 +75,14 @@ def _index(track: NewTrack, chapters: Sequence[Chapter], first: int) -> bytes:
     return _box(b"moov", *boxes)
 
 
-def _sound(track: NewTrack, first: int, tracks: int) -> bytes:
+def _sound(track: NewTrack, first: int, tracks: int) -> Pieces:
     edit = _edits([(track.heard, track.skip)])
     chapters = [_box(b"tref", _box(b"chap", struct.pack(">I", 2)))] if tracks > 1 else []
     media = _media(track.timescale, track.duration, b"soun", _full(b"smhd", 0, 0, bytes(4)), _sound_table(track, first))
     return _box(b"trak", _track_header(1, 3, track.heard, 0x100), edit, *chapters, media)
 
 
-def _sound_table(track: NewTrack, first: int) -> bytes:
+def _sound_table(track: NewTrack, first: int) -> Pieces:
     sizes, count = track.sizes, len(track.sizes)
     bitrate = round(sum(sizes) * 8 * track.timescale / (count * track.delta))
     decoder = struct.pack(">BBBHII", track.object_type, 0x15, 0, 0, bitrate, bitrate) + _tagged(5, track.config)
@@ -103,7 +105,7 @@ def _sound_table(track: NewTrack, first: int) -> bytes:
     )
 
 
-def _chapter_track(track: NewTrack, chapters: Sequence[Chapter], first: int) -> bytes:
+def _chapter_track(track: NewTrack, chapters: Sequence[Chapter], first: int) -> Pieces:
     scale = track.timescale
     starts = [round(chapter.start_secs * scale) for chapter in chapters]
     ends = [*starts[1:], round(chapters[-1].end_secs * scale)]
@@ -132,12 +134,12 @@ def _chapter_track(track: NewTrack, chapters: Sequence[Chapter], first: int) -> 
 
 
 def _texts(chapters: Sequence[Chapter]) -> list[bytes]:
-    encoding = _box(b"encd", struct.pack(">I", 0x100))  # UTF-8
+    encoding = b"".join(_box(b"encd", struct.pack(">I", 0x100)))  # UTF-8
     titles = [chapter.title.encode("utf-8", "ignore")[:0xFFFF] for chapter in chapters]
     return [struct.pack(">H", len(title)) + title + encoding for title in titles]
 
 
-def _nero(chapters: Sequence[Chapter]) -> bytes:
+def _nero(chapters: Sequence[Chapter]) -> Pieces:
     rows = []
     for chapter in chapters[:NERO_CHAPTERS]:
         title = chapter.title.encode("utf-8", "ignore")[:255].decode("utf-8", "ignore").encode()
@@ -145,32 +147,32 @@ def _nero(chapters: Sequence[Chapter]) -> bytes:
     return _full(b"chpl", 1, 0, struct.pack(">IB", 0, len(rows)), *rows)
 
 
-def _track_header(number: int, flags: int, duration: int, volume: int) -> bytes:
+def _track_header(number: int, flags: int, duration: int, volume: int) -> Pieces:
     return _full(
         b"tkhd", 1, flags, struct.pack(">QQI4xQ8xHHH2x", 0, 0, number, duration, 0, 0, volume), _MATRIX, bytes(8)
     )
 
 
-def _edits(rows: Sequence[tuple[int, int]]) -> bytes:
+def _edits(rows: Sequence[tuple[int, int]]) -> Pieces:
     return _box(b"edts", _table(b"elst", [struct.pack(">QqI", *row, 0x10000) for row in rows], version=1))
 
 
-def _media(scale: int, duration: int, handler: bytes, header: bytes, table: bytes) -> bytes:
+def _media(scale: int, duration: int, handler: bytes, header: Pieces, table: Pieces) -> Pieces:
     mdhd = _full(b"mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, scale, duration, _UNDETERMINED, 0))
     hdlr = _full(b"hdlr", 0, 0, struct.pack(">4x4s12x", handler) + b"\0")
     dinf = _box(b"dinf", _table(b"dref", [_full(b"url ", 0, 1)]))
     return _box(b"mdia", mdhd, hdlr, _box(b"minf", header, dinf, table))
 
 
-def _offsets(offsets: array[int]) -> bytes:
+def _offsets(offsets: array[int]) -> Pieces:
     return _full(b"co64", 0, 0, struct.pack(">I", len(offsets)), _big_endian(offsets))
 
 
-def _big_endian(numbers: array[int]) -> bytes:
+def _big_endian(numbers: array[int]) -> memoryview:
     copy = numbers[:]
     if sys.byteorder == "little":
         copy.byteswap()
-    return copy.tobytes()
+    return memoryview(copy).cast("B")
 
 
 def _tagged(tag: int, *parts: bytes) -> bytes:
@@ -179,14 +181,20 @@ def _tagged(tag: int, *parts: bytes) -> bytes:
     return bytes((tag, 0x80 | size >> 21 & 0x7F, 0x80 | size >> 14 & 0x7F, 0x80 | size >> 7 & 0x7F, size & 0x7F)) + body
 
 
-def _table(kind: bytes, rows: Sequence[bytes], *, version: int = 0) -> bytes:
+def _table(kind: bytes, rows: Sequence[bytes | Pieces], *, version: int = 0) -> Pieces:
     return _full(kind, version, 0, struct.pack(">I", len(rows)), *rows)
 
 
-def _full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+def _full(kind: bytes, version: int, flags: int, *parts: bytes | memoryview | Pieces) -> Pieces:
     return _box(kind, struct.pack(">I", version << 24 | flags), *parts)
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">I4s", len(body) + 8, kind) + body
+def _box(kind: bytes, *parts: bytes | memoryview | Pieces) -> Pieces:
+    body: Pieces = []
+    for part in parts:
+        body.extend(part if isinstance(part, list) else [part])
+    return [struct.pack(">I4s", _size(body) + 8, kind), *body]
+
+
+def _size(pieces: Pieces) -> int:
+    return sum(map(len, pieces))

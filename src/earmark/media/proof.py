@@ -143,13 +143,18 @@ async def prove_source_map(tool: FfmpegTool, book: Path, placed: Sequence[Placed
     compared = 0
     for index in _spread(len(placed)):
         one = placed[index]
-        lead = await _sound(tool, one.source.path, 0.0, _LEAD_SECS)
+        begin = max(0.0, one.start_secs - _REACH_SECS)
+        lead, around = await asyncio.gather(
+            _sound(tool, one.source.path, 0.0, _LEAD_SECS),
+            _sound(tool, book, begin, one.start_secs - begin + _LEAD_SECS + _REACH_SECS),
+        )
         found = _telling(lead)
         if found is None:
             continue
         at, needle = found
-        begin = max(0.0, one.start_secs + at - _REACH_SECS)
-        hay = await _sound(tool, book, begin, CHECK_SECS + 2 * _REACH_SECS)
+        low = max(0, round((one.start_secs - begin + at - _REACH_SECS) * CHECK_RATE))
+        hay = around[low : low + len(needle) + round(2 * _REACH_SECS * CHECK_RATE)]
+        needle = needle[: max(len(hay), len(needle) // 2)]  # the very end of a book may lack a few samples
         if likeness(needle, hay) < _ALIKE:
             name = one.source.path.name
             raise unproven(f"what is heard at {one.start_secs + at:.1f} s is not {name!r}, which should be there")

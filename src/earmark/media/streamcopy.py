@@ -112,7 +112,7 @@ async def copy_timeline(
     lengths = _lengths(streams)
     chapters = chapters_of(lengths)
     with out.open("wb") as file:
-        file.write(await asyncio.to_thread(lambda: head(_new_track(streams), chapters)))
+        await asyncio.to_thread(lambda: file.writelines(head(_new_track(streams), chapters)))
         for index, stream in enumerate(streams):
             pieces = _copying(stream, file)
             total = max(1, sum(stream.sizes))
