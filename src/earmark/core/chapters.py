@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from earmark.core.binding import Chapter, ChapterList, SourceMarks
+from earmark.core.numerals import UNIT_OF, folded, is_number
 
 MATCH_SECS = 3.0
 """Boundaries this near to each other are the same one: providers round, and pauses between chapters differ."""
@@ -20,12 +21,8 @@ _ORIGINS = ("provider", "overdrive", "cue", "embedded")  # of equal scores the e
 _SNAP_SECS = 30.0  # a first mark this near to its file's start means the start
 _CLOSEST_SECS = 0.005
 _USUAL_SECS = (20.0, 7200.0)
-_BARE = re.compile(r"[\W\d_]*")
-_OF_FILES = re.compile(
-    r"\W*(?:track|file|audio|disc|cd|part|teil|piste|untitled|section)?[\s\W_]*\d*\W*", re.IGNORECASE
-)
-_COUNTED = re.compile(
-    r"\W*(?:chapter|chap|kapitel|chapitre|cap[ií]tulo|capitolo|hoofdstuk)[\s\W_]*[\w-]{0,12}\W*", re.IGNORECASE
+_FILE_WORDS = frozenset(
+    {"track", "file", "audio", "disc", "disk", "cd", "part", "teil", "piste", "untitled", "section"}
 )
 
 
@@ -68,11 +65,13 @@ def weigh_chapters(
 
 def telling(title: str) -> float:
     """How much a title says, 0..1: nothing, a file's number, a chapter's number, a name."""
-    if _BARE.fullmatch(title[:300]):
+    words = re.findall(r"[^\W\d_]+|\d+", folded(title[:300]))
+    letters = [w for w in words if not w[0].isdecimal() and not is_number(w)]
+    if not any(w[0].isalpha() for w in words):
         return 0.0
-    if _OF_FILES.fullmatch(title[:300]):
+    if all(w in _FILE_WORDS for w in letters):
         return 0.25
-    return 0.4 if _COUNTED.fullmatch(title[:300]) else 1.0
+    return 0.4 if len(letters) == 1 and UNIT_OF.get(letters[0]) in {"chapter", "part", "track"} else 1.0
 
 
 def share_telling(titles: Sequence[str]) -> float:

@@ -177,6 +177,11 @@ def _slots(row: Sequence[Mark]) -> list[tuple[tuple[str, int], Mark]]:
     return slots
 
 
+def is_number(word: str) -> bool:
+    """Is a folded word a number in letters or a Roman numeral?"""
+    return word in _BY_WORD or word in _TENS or bool(_roman(word))
+
+
 def _mark(tokens: list[str], at: int, marks: list[Mark], lenient: bool) -> tuple[Mark | None, int]:
     token = tokens[at]
     if token[0].isdecimal():

@@ -28,15 +28,16 @@ class OneCopy:
 
 
 def one_copy(infos: Sequence[AudioInfo], paths: Sequence[str], profile: BindProfile) -> OneCopy:
-    """One whole set of `infos`; `paths` are their relative paths. A set that can be copied without encoding wins, then
-    the higher bit rate, then one with chapters."""
+    """One set of `infos`; `paths` are their relative paths. A whole set wins over a shorter one, then one that can be
+    copied without encoding, then the higher bit rate, then one with chapters."""
     everything = OneCopy(tuple(range(len(infos))))
     if len(infos) < 2:
         return everything
     groups = next((g for g in _partitions(infos, paths) if _same_book(g, infos, paths)), None)
     if groups is None:
         return everything
-    best, *others = sorted(groups, key=lambda g: _rank(g, infos, paths, profile))
+    longest = max(_secs(g, infos) for g in groups)
+    best, *others = sorted(groups, key=lambda g: (not _near(_secs(g, infos), longest), _rank(g, infos, paths, profile)))
     left = tuple(sorted(i for group in others for i in group))
     doubts = () if _clearly(groups, infos, paths) else (_doubt(best, others, paths),)
     return OneCopy(tuple(sorted(best)), left, doubts)
@@ -83,13 +84,18 @@ def _tagged_through(infos: Sequence[AudioInfo]) -> bool:
 def _clearly(groups: Sequence[Sequence[int]], infos: Sequence[AudioInfo], paths: Sequence[str]) -> bool:
     """Lengths within a percent or a minute, and as many files, the same names, or one file against many."""
     lengths = [_secs(group, infos) for group in groups]
-    close = max(lengths) - min(lengths) <= max(0.01 * max(lengths), min(60.0, 0.03 * max(lengths)))
+    close = _near(min(lengths), max(lengths))
     counts = {len(group) for group in groups}
     alike = (
         len(counts) == 1
         and len({tuple(sorted(stem_of(PurePath(paths[i]).name).casefold() for i in g)) for g in groups}) == 1
     )
     return close and (alike or 1 in counts) and not any(infos[i].duration_estimated for g in groups for i in g)
+
+
+def _near(secs: float, longest: float) -> bool:
+    """Within a percent or a minute: a set that is shorter than that lacks something."""
+    return longest - secs <= max(0.01 * longest, min(60.0, 0.03 * longest))
 
 
 def _rank(
