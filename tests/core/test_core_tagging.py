@@ -103,6 +103,14 @@ def test_a_comma_before_a_suffix_does_not_make_two_people() -> None:
     assert presentable(BookTags("t", ("Martin Luther King, Jr.",))).authors == ("Martin Luther King Jr.",)
 
 
+def test_genres_are_words_and_no_numbers_of_an_old_list() -> None:
+    assert presentable(BookTags("t", genres=("17", "(4)", "(4)Sea Tales", "RX", "(Fiction)", "Sci-Fi 2"))).genres == (
+        "Sea Tales",
+        "Fiction",
+        "Sci-Fi 2",
+    )
+
+
 @pytest.mark.parametrize("hostile", ["a\x00b", "a\nb", "a\u2028b", "a\ud800b", "  a \t b "], ids=ascii)
 def test_one_line_fields_stay_on_one_line(hostile: str) -> None:
     assert presentable(BookTags(hostile, (hostile,), publisher=hostile)).title == "a b"

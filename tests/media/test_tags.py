@@ -211,7 +211,7 @@ def test_people_are_joined_as_they_are_written() -> None:
     assert joined(["A,B", "Martin Luther King, Jr.", "A"]) == "A, B, Martin Luther King Jr."
 
 
-TEXT = st.text(max_size=20) | st.sampled_from(["#2", "a;b", "x #1; y", "a, b", "\ud800", "🐳"])
+TEXT = st.text(max_size=20) | st.sampled_from(["#2", "a;b", "x #1; y", "a, b", "Jr", "17", "(4)", "\ud800", "🐳"])
 TAGS = st.builds(
     BookTags,
     title=TEXT,

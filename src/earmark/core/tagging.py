@@ -297,8 +297,9 @@ def _index(text: str | None) -> str | None:
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     """People fit to be joined by commas: “Martin Luther King, Jr.” loses its comma, two in one text become two."""
-    whole = [re.sub(r",\s*(?=(?:Jr|Sr|I{2,3}|IV|Ph\.?D|M\.?D|Esq)\b)", " ", line(name) or "") for name in names]
-    each = [line(one) for name in whole for one in re.split(r"[;,]", name)]
+    text = ",".join(line(name) or "" for name in names).replace(";", ",")
+    text = re.sub(r"(?:\s*,\s*)+(?=(?:Jr|Sr|I{2,3}|IV|Ph\.?D|M\.?D|Esq)\.?\s*(?:,|$))", " ", text)
+    each = [line(name) for name in text.split(",")]
     kept: dict[str, str] = {}
     for one in filter(None, each):
         kept.setdefault(one.casefold(), one)
@@ -309,10 +310,17 @@ def _merged(lists: Iterable[Iterable[str]], *, told: bool = False) -> tuple[str,
     """Genres of several sources without repetition, first come first kept, and without words that say nothing. With
     `told` they were chosen already, and only repetition goes."""
     kept: dict[str, str] = {}
-    for genre in (line(g, 100) for genres in lists for g in genres):
+    for genre in (_genre(g) for genres in lists for g in genres):
         if genre and (told or genre.casefold() not in _NO_GENRE):
             kept.setdefault(re.sub(r"[\W_]+", "", genre.casefold()) or genre, genre)
     return tuple(kept.values())[:GENRE_LIMIT]
+
+
+def _genre(text: str) -> str | None:
+    """A genre in words. ID3 takes “17”, “(17)” and “RX” for entries of a list of its own and reads them as others."""
+    genre = re.sub(r"^[(\s]+(?:(?:\d+|RX|CR)\)[(\s]*)*", "", line(text, 100) or "")
+    genre = genre if "(" in genre else genre.replace(")", "")
+    return genre.strip() if re.search(r"[^\W\d_]", genre) and genre.strip() not in {"RX", "CR"} else None
 
 
 def _category(category: str | None) -> tuple[str, ...]:
