@@ -111,6 +111,11 @@ def test_genres_are_words_and_no_numbers_of_an_old_list() -> None:
     )
 
 
+def test_a_slash_in_a_genre_does_not_cut_the_list_of_genres_in_two() -> None:
+    release = Release(guid="g", indexer="i", title="t", category="Audiobooks - Crime/Thriller", tags="Noir")
+    assert book_tags(BookWish("x"), release, {}, {}).genres == ("Crime & Thriller", "Noir")
+
+
 @pytest.mark.parametrize("hostile", ["a\x00b", "a\nb", "a\u2028b", "a\ud800b", "  a \t b "], ids=ascii)
 def test_one_line_fields_stay_on_one_line(hostile: str) -> None:
     assert presentable(BookTags(hostile, (hostile,), publisher=hostile)).title == "a b"

@@ -32,7 +32,7 @@ FULL = BookTags(
     publisher="Harper & Bros / London",
     description='Call me Ishmael.\n\nSome years ago – "never" mind how long … 🐋',
     language="en",
-    genres=("Fiction", "Sea/Ships"),
+    genres=("Fiction", "Sea & Ships"),
     asin="B000000000",
     isbn="9780000000000",
     abridged=False,
@@ -94,7 +94,7 @@ def test_audiobookshelf_finds_each_field_under_the_key_it_looks_for(book: Path, 
     assert told["publisher"] == FULL.publisher
     assert told["date"] == "1851"
     assert told.get("description") or told["comment"] == FULL.description
-    assert [g.strip() for g in told["genre"].split(";")] == ["Fiction", "Sea/Ships"]
+    assert [g.strip() for g in told["genre"].split(";")] == ["Fiction", "Sea & Ships"]
 
 
 def marks_in(path: Path) -> list[tuple[float, str]]:

@@ -317,7 +317,9 @@ def _merged(lists: Iterable[Iterable[str]], *, told: bool = False) -> tuple[str,
 
 
 def _genre(text: str) -> str | None:
-    """A genre in words. ID3 takes “17”, “(17)” and “RX” for entries of a list of its own and reads them as others."""
+    """A genre in words. ID3 takes “17”, “(17)” and “RX” for entries of a list of its own and reads them as others;
+    Audiobookshelf cuts a genre tag at its first kind of separator, a slash before a semicolon."""
+    text = " & ".join(part.strip() for part in text.split("/") if part.strip())
     genre = re.sub(r"^[(\s]+(?:(?:\d+|RX|CR)\)[(\s]*)*", "", line(text, 100) or "")
     genre = genre if "(" in genre else genre.replace(")", "")
     return genre.strip() if re.search(r"[^\W\d_]", genre) and genre.strip() not in {"RX", "CR"} else None
