@@ -60,6 +60,8 @@ def ebook_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
         title="Dracula",
         authors=["Bram Stoker"],
     )
+    half = {"Carmilla.epub": epub(a_book("Carmilla"))[:-300], "Carmilla.pdf": pdf(a_book("Carmilla"))}
+    put(folder, "lefanu-carmilla", half, title="Carmilla", authors=["Sheridan Le Fanu"])
     put(
         folder,
         "shelley-broken",
@@ -165,6 +167,21 @@ async def test_a_damaged_release_gives_way_to_the_next_one(world: World, tmp_pat
     async with house_over(settings_with_ebooks(world, tmp_path), tmp_path) as house:
         ticket = await carried_out(house, ebook("Frankenstein", "Mary Shelley"))
         assert isinstance(ticket.payload, Completed), ticket.payload
+
+
+async def test_a_damaged_format_gives_way_to_a_sound_one_unless_it_is_the_only_one_wanted(
+    world: World, tmp_path: Path
+) -> None:
+    async with house_over(settings_with_ebooks(world, tmp_path), tmp_path) as house:
+        request = ebook("Carmilla", "Sheridan Le Fanu")
+        strict = await carried_out(house, replace(request, constraints=Constraints(format="epub")))
+        assert isinstance(strict.payload, Failed), strict.payload
+        assert strict.payload.error.code == "ebook_corrupt" and "Carmilla.epub" in strict.payload.error.message
+        done = await carried_out(house, request)
+        assert isinstance(done.payload, Completed), done.payload
+        assert done.payload.files[0] == "Carmilla.pdf"
+        [read] = [t for t in (await desk.view(house, done.id)).tasks if t.stage == "read"]
+        assert "Carmilla.epub" in str(read.detail["set_aside"])
 
 
 async def test_a_ticket_that_takes_one_format_only_fails_without_it(world: World, tmp_path: Path) -> None:

@@ -89,9 +89,12 @@ async def prepare_ebook(house: House, ticket: Ticket, payload: Converting) -> No
         (folder / COVER).unlink(missing_ok=True)
         sound, damaged = await _read_all(house, ticket, root, candidates(entries), folder)
         preferred = house.settings.library.ebook_formats
+        wanted = ticket.request.constraints.format
+        if not any(wanted in {None, f.facts.format} for f in sound):
+            _raise_damage(damaged, wanted)
         if not sound:
-            raise _worst(damaged, [e.path for e in entries])
-        chosen = choose(sound, wish, preferred, ticket.request.constraints.format)
+            raise no_ebook([e.path for e in entries])
+        chosen = choose(sound, wish, preferred, wanted)
         _refuse_lesser(chosen, damaged, preferred)
         release = await release_of(house, ticket, info_hash)
         tags = ebook_tags(wish, release, chosen.book.facts, ticket.request.metadata_to_embed)
@@ -125,10 +128,11 @@ async def _read_all(
     return sound, damaged
 
 
-def _worst(damaged: list[tuple[TorrentEntry, EarmarkError]], paths: list[str]) -> EarmarkError:
-    """The refusal when nothing is sound: the first damaged e-book, or that there is none among other archives."""
-    known = (error for _, error in damaged if _is_meant(error))
-    return next(known, None) or no_ebook(paths)
+def _raise_damage(damaged: list[tuple[TorrentEntry, EarmarkError]], wanted: str | None) -> None:
+    """Nothing sound will do: then the first damaged e-book is the reason, if there is one of the wanted format."""
+    for entry, error in damaged:
+        if _is_meant(error) and (wanted is None or entry.path.lower().endswith(f".{wanted}")):
+            raise error
 
 
 def _is_meant(error: EarmarkError) -> bool:
