@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_bench import REAL, Studio, ffmpeg
+from mutagen.mp4 import MP4
 from scipy.io import wavfile
 from scipy.signal import butter, correlate, sosfilt
 
@@ -22,7 +23,7 @@ from earmark.media import probe, read_chapters, read_tags, write_tags
 from earmark.media.encode import mux_book
 from earmark.media.mp4 import read_track
 from earmark.media.proof import embedded_chapters
-from earmark.media.streamcopy import copy_timeline, copyable, parse_config
+from earmark.media.streamcopy import copy_timeline, copyable, parse_config, read_stream
 from earmark.media.verify import verify_file
 
 Sound = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -161,6 +162,27 @@ async def test_the_delay_each_encoder_states_is_respected(tmp_path: Path) -> Non
         sound = heard(book)
         for part, chapter in zip(order, chapters, strict=True):
             assert abs(slip_secs(heard(part), sound, chapter.start_secs)) < EXACT_SECS
+
+
+async def test_what_itunes_notes_of_delay_and_padding_is_respected(tmp_path: Path) -> None:
+    """Files without an edit list, as iTunes wrote them for years."""
+    whole = make_parts(tmp_path / "in", [2.0, 2.0, 2.0])
+    parts = [tmp_path / f"{n}.m4a" for n in range(3)]
+    for delay, source, part in zip((1024, 2112, 2112), whole, parts, strict=True):
+        ffmpeg("-i", str(source), "-c", "copy", "-use_editlist", "0", "-avoid_negative_ts", "make_zero", str(part))
+        assert b"elst" not in part.read_bytes()
+        audio = MP4(part)
+        audio["----:com.apple.iTunes:iTunSMPB"] = [f" 00000000 {delay:08X} 00000400 {88200:016X}".encode()]
+        audio.save()
+        stream = read_stream(part)
+        assert stream is not None
+        assert stream.delay_secs == pytest.approx(delay / 44100)
+        assert stream.secs == pytest.approx(stream.all_secs - (delay + 0x400) / 44100, abs=0.001)
+    book = tmp_path / "book.m4b"
+    chapters = await join(parts, book)
+    sound = heard(book)
+    for part, chapter in zip(parts, chapters, strict=True):
+        assert abs(slip_secs(heard(part), sound, chapter.start_secs)) < EXACT_SECS
 
 
 async def test_he_aac_counts_its_packets_twice_as_long(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def _from_mp4(path: Path, track: Mp4Track) -> AacStream:
     # The last packet may be stated shorter: so padding is told where there is no edit list.
     if not -MAX_SLIP_SECS - packet_secs < clock_secs - all_secs < MAX_SLIP_SECS or _uneven(track, packet_secs):
         raise Mp4Error("its clock has gaps")
-    delay, secs = _heard(track, kind, min(clock_secs, all_secs))
+    delay, secs = _heard(track, kind, min(clock_secs, all_secs), all_secs)
     if not 0 <= delay <= MAX_TRIM_FRAMES * packet_secs or not 0 < secs <= all_secs + packet_secs:
         raise Mp4Error("its edit list moves or cuts sound")
     if all_secs - delay - secs > MAX_TRIM_FRAMES * packet_secs:
@@ -255,7 +255,7 @@ def _uneven(track: Mp4Track, packet_secs: float) -> bool:
     return any(n and abs(delta / track.timescale - packet_secs) > 0.001 for n, delta in runs)
 
 
-def _heard(track: Mp4Track, kind: AacKind, clock_secs: float) -> tuple[float, float]:
+def _heard(track: Mp4Track, kind: AacKind, clock_secs: float, all_secs: float) -> tuple[float, float]:
     """Seconds of encoder delay, and of sound after it."""
     edits = [e for e in track.edits if e.secs > 0 or e.start > 0]  # some write one first that says nothing
     if len(edits) > 1 or any(e.start < 0 for e in edits):
@@ -266,7 +266,7 @@ def _heard(track: Mp4Track, kind: AacKind, clock_secs: float) -> tuple[float, fl
     if track.itunes_gap is not None:
         rate = kind.sbr or kind.rate
         delay, padding = (n / rate for n in track.itunes_gap)
-        return delay, clock_secs - delay - padding
+        return delay, min(clock_secs, all_secs - padding) - delay
     return 0.0, clock_secs
 
 
