@@ -167,6 +167,19 @@ def test_of_two_bit_rates_the_higher_is_taken() -> None:
     assert (names(plan), codes(plan)) == (["128kbps/1.mp3", "128kbps/2.mp3"], [])
 
 
+def test_of_three_copies_one_is_taken() -> None:
+    files = [long(f"mp3 {rate}/{n}.mp3", kbps=rate, secs=3000.0 + n) for rate in (64, 128) for n in (1, 2)]
+    files += [long(f"m4b/{n}.m4b", "aac", 3000.5 + n) for n in (1, 2)]
+    plan = plan_book(files, TAGS)
+    assert (names(plan), codes(plan), len(plan.left_out)) == (["m4b/1.m4b", "m4b/2.m4b"], [], 4)
+
+
+def test_each_chapter_in_two_formats_side_by_side_is_taken_once() -> None:
+    files = [long(f"{n:02}.{kind}", codec) for n in range(1, 4) for kind, codec in (("mp3", "mp3"), ("flac", "flac"))]
+    plan = plan_book([replace(f, bitrate_kbps=500 if f.codec == "flac" else 64) for f in files], TAGS)
+    assert (names(plan), codes(plan), len(plan.left_out)) == (["01.flac", "02.flac", "03.flac"], [], 3)
+
+
 def test_copies_that_may_be_different_things_are_a_doubt_and_an_order_settles_it() -> None:
     files = [*(long(f"{n}.mp3") for n in range(1, 11)), long("Moby Dick.m4b", "aac", 34_000.0)]
     plan = plan_book(files, TAGS)

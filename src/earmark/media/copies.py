@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from pathlib import PurePath
 
 from earmark.core.binding import AudioInfo, BindProfile
@@ -16,6 +16,7 @@ from earmark.core.ordering import Numbers, listening_order, natural_key, shown, 
 from earmark.core.reasons import Reason
 
 _SHOWN = 20
+_FOLDERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def one_copy(infos: Sequence[AudioInfo], paths: Sequence[str], profile: BindProf
 
 
 def _partitions(infos: Sequence[AudioInfo], paths: Sequence[str]) -> list[list[list[int]]]:
-    """Ways to part the files into copies: by format, and by folder where the folders' bit rates differ."""
+    """Ways to part the files into copies: by format, and by folder where the folders differ in format or bit rate."""
 
     def grouped(key: Callable[[int], object]) -> list[list[int]]:
         groups: dict[object, list[int]] = {}
@@ -55,10 +56,9 @@ def _partitions(infos: Sequence[AudioInfo], paths: Sequence[str]) -> list[list[l
     by_format = grouped(lambda i: (infos[i].codec, infos[i].path.suffix.lower() in {".m4b", ".m4a", ".mp4"}))
     by_folder = grouped(lambda i: paths[i].rpartition("/")[0].split("/")[0])
     ways = [by_format] if len(by_format) > 1 else []
-    if len(by_folder) > 1 and all("/" in p for p in paths):
-        rates = sorted(_kbps(group, infos) for group in by_folder)
-        apart = all(low * 1.2 < high for low, high in pairwise(rates))
-        if apart:
+    if 1 < len(by_folder) <= _FOLDERS and all("/" in p for p in paths):
+        kinds = [({infos[i].codec for i in group}, _kbps(group, infos)) for group in by_folder]
+        if all(a[0] != b[0] or max(a[1], b[1]) > 1.2 * min(a[1], b[1]) for a, b in combinations(kinds, 2)):
             ways.append(by_folder)
     return ways
 

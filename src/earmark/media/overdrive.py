@@ -13,6 +13,7 @@ TAG = "overdrive mediamarkers"
 
 _MARKER = re.compile(r"<Name>([^<]{0,2000})</Name>\s{0,200}<Time>\s{0,20}([\d:.]{1,20})\s{0,20}</Time>", re.IGNORECASE)
 _AGAIN = re.compile(r"\s*(?:\((?:\d{1,3}:)?\d{1,3}:\d\d\)|[\s\-–—:(]*\bcont(?:inued|['’]?d|\.)?\)?)\s*$", re.IGNORECASE)
+_TAIL = 24  # characters at a name's end in which such words may stand
 
 
 def parse_markers(text: str) -> tuple[tuple[float, str], ...]:
@@ -36,9 +37,15 @@ def merged(files: Sequence[Sequence[tuple[float, str]]]) -> list[list[tuple[floa
     for marks in files:
         here: list[tuple[float, str]] = []
         for secs, name in marks:
-            again = _AGAIN.sub("", name[:300]) or name
+            again = _said_first(name)
             if again.casefold() != current.casefold() or not current:
                 here.append((secs, again))
             current = again
         kept.append(here)
     return kept
+
+
+def _said_first(name: str) -> str:
+    """The chapter's name without the words that it goes on; those stand at its very end."""
+    head, tail = name[:-_TAIL], name[-_TAIL:]
+    return (head + _AGAIN.sub("", tail)).rstrip(" -–—:") or name
