@@ -199,6 +199,17 @@ async def test_moves_are_taken_back_and_the_placement_before_them_follows(shelf:
     assert {row.target for row in await shelf.live() if row.op is JournalOp.COVER} == {str(folder / "cover.jpg")}
 
 
+async def test_a_placement_first_takes_back_a_reorganisation_that_was_stopped(shelf: Shelf) -> None:
+    await place(shelf.db, shelf.plan(), clock=clock)
+    folder, elsewhere = shelf.root / FOLDER, shelf.root / "Author" / "Title"
+    async with shelf.db.write() as tx:
+        entry = JournalEntry(JournalOp.MOVE, str(elsewhere), NOW, source=str(folder), act=2, root=str(shelf.root))
+        await journal.plan(tx, TICKET, [entry])
+    folder.rename(elsewhere)  # and here it was killed
+    await place(shelf.db, shelf.plan(), clock=clock)
+    assert shelf.tree() == complete()
+
+
 async def test_a_companion_of_the_same_kind_decides_what_goes(shelf: Shelf) -> None:
     """An e-book that replaces an e-book beside an audiobook leaves the sound alone."""
     folder = shelf.root / "Author" / "Title"

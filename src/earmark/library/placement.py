@@ -22,7 +22,7 @@ from earmark.library.plan import FileKind, PlacementPlan, Planned, plan_files, p
 from earmark.library.shelving import Done, Work, drop_sources, shelve
 from earmark.library.staging import Step, temp_name
 from earmark.library.survey import Survey, survey_target
-from earmark.library.undo import take_back
+from earmark.library.undo import take_back, undo
 from earmark.store import Database, journal
 from earmark.store.journal import JournalEntry, JournalOp, JournalState
 
@@ -74,8 +74,7 @@ async def place(
     `storage_failed`, `hardlink_impossible`, `reflink_impossible`. Running it again after a crash, or twice, ends in
     the same single placement.
     """
-    async with db.read() as tx:
-        known = await journal.of_ticket(tx, plan.ticket_id)
+    known = await _known(db, plan, clock, step, recycle)
     begun = _begun(known)
     try:
         survey = await offload(lambda check: survey_target(plan, known, check, replace=replace))
@@ -83,7 +82,10 @@ async def place(
         await _roll_back(db, plan, begun, clock, step, {})
         raise
     wanted = permissions or Permissions()
-    if survey.already_there or not (survey.to_bring or survey.outgoing or begun):
+    if survey.already_there:
+        await _roll_back(db, plan, begun, clock, step, {})
+        return _placed(plan, survey, Done(), ())
+    if not (survey.to_bring or survey.outgoing or begun):
         return _placed(plan, survey, Done(notes=await _let_go(plan, known, wanted, step)), ())
     rows = await _plan(db, plan, survey, known, begun, recycle, clock, step)
     done = Done()
@@ -104,6 +106,20 @@ async def place(
     return _placed(plan, survey, done, went)
 
 
+async def _known(
+    db: Database, plan: PlacementPlan, clock: Callable[[], datetime], step: Step, recycle: Path | None
+) -> list[JournalEntry]:
+    """What the ticket did so far. A reorganisation that was stopped half-way is taken back first."""
+    async with db.read() as tx:
+        known = await journal.of_ticket(tx, plan.ticket_id)
+    moving = [row.act for row in known if row.op is JournalOp.MOVE and row.state in _OPEN]
+    if not moving:
+        return known
+    await undo(db, plan.ticket_id, clock=clock, step=step, recycle=recycle, act=min(moving))
+    async with db.read() as tx:
+        return await journal.of_ticket(tx, plan.ticket_id)
+
+
 async def _let_go(plan: PlacementPlan, rows: Sequence[JournalEntry], wanted: Permissions, step: Step) -> list[str]:
     return await offload(lambda _: drop_sources(plan, rows, wanted, step)) if plan.method == "move" else []
 
@@ -111,7 +127,7 @@ async def _let_go(plan: PlacementPlan, rows: Sequence[JournalEntry], wanted: Per
 def _begun(known: Sequence[JournalEntry]) -> list[JournalEntry]:
     """The operations of the last act, when it was interrupted."""
     last = max((row.act for row in known), default=0)
-    rows = [row for row in known if row.act == last and row.op is not JournalOp.MOVE]
+    rows = [row for row in known if row.act == last]
     return rows if any(row.state in _OPEN for row in rows) else []
 
 

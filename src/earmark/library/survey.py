@@ -63,14 +63,14 @@ def survey_target(plan: PlacementPlan, known: Sequence[JournalEntry], check: Che
         digests = {file.name: moved.get(file.name) or _expected(file, check) for file in plan.files}
         home = next(path for path in (plan.folder, *plan.folder.parents) if path.is_dir())
         ways = {file.name: _ways(plan, file, home) for file in plan.files if file.name not in moved}
+        same = {file.name for file in plan.files if file.name in here and _is_settled(plan, file, digests, check)}
+        settled = same | moved.keys()
         owned = {
             name: row
             for name, rows in here.items()
             for row in rows
-            if _is_owned(plan, name, row, digests, check)  # the last one counts
+            if _is_owned(plan.goal(name), row, name in same, check)  # the last one counts
         }
-        same = {name for name in owned if name in digests and _is_settled(plan, name, digests, check)}
-        settled = same | moved.keys()
         judge = _scattered if plan.scattered else _folder
         outgoing, extra, already_there = judge(plan, owned, replace, check)
         settled |= extra
@@ -134,22 +134,18 @@ def _rows_here(plan: PlacementPlan, live: Sequence[JournalEntry]) -> dict[str, l
     return here
 
 
-def _is_owned(plan: PlacementPlan, name: str, row: JournalEntry, digests: Mapping[str, Digest], check: Check) -> bool:
+def _is_owned(path: Path, row: JournalEntry, settled: bool, check: Check) -> bool:
     """A planned entry is no proof: a crash may lie between the plan and the rename, and somebody else's file after it;
     so there the bytes decide."""
-    path = plan.goal(name)
     if path.is_symlink() or not path.is_file():
         return False
-    if row.state in LIVE:
+    if row.state in LIVE or settled:
         return True
-    if row.sha256 is not None and path.stat().st_size == row.size and digest_of(path, check).sha256 == row.sha256:
-        return True
-    return name in digests and _is_settled(plan, name, digests, check)
+    return row.sha256 is not None and path.stat().st_size == row.size and digest_of(path, check).sha256 == row.sha256
 
 
-def _is_settled(plan: PlacementPlan, name: str, digests: Mapping[str, Digest], check: Check) -> bool:
-    source = next(file.source for file in plan.files if file.name == name)
-    return same_bytes(plan.goal(name), source, digests[name].sha256, check)
+def _is_settled(plan: PlacementPlan, file: Planned, digests: Mapping[str, Digest], check: Check) -> bool:
+    return same_bytes(plan.goal(file.name), file.source, digests[file.name].sha256, check)
 
 
 def _folder(
