@@ -129,3 +129,8 @@ def test_the_file_fills_what_wish_and_release_leave_open() -> None:
 def test_what_a_person_said_wins_over_the_file() -> None:
     tags = ebook_tags(WISH, None, EbookFacts("epub", 1, title="X", publisher="Y"), {"title": "Mine", "publisher": "Z"})
     assert (tags.title, tags.publisher) == ("Mine", "Z")
+
+
+def test_formats_that_an_uploader_tags_are_no_genres() -> None:
+    release = Release("g", "mam", "X", category="Ebooks - Mystery", tags="epub, mobi and pdf, noir")
+    assert ebook_tags(WISH, release, EbookFacts("epub", 1), {}).genres == ("Mystery", "noir")

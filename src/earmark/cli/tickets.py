@@ -152,9 +152,11 @@ def _print_ticket(ticket: Json) -> None:
     if ticket["state"] == "COMPLETED":
         stats = details["stats"]
         console.print(f"[green]{escape(str(ticket.get('library_path')))}[/]")
+        spent = stats["conversion_duration_secs"]  # nothing for what is placed as it came
+        bound = f"bound in {spent:.1f} s, " if spent else ""
         console.print(
             f"[dim]downloaded {size(stats['total_download_bytes'])} in {stats['download_duration_secs']:.1f} s, "
-            f"bound in {stats['conversion_duration_secs']:.1f} s, {size(stats['final_size_bytes'])} on the shelf[/]"
+            f"{bound}{size(stats['final_size_bytes'])} on the shelf[/]"
         )
 
 

@@ -144,7 +144,7 @@ def ebook_tags(wish: BookWish, release: Release | None, facts: EbookFacts, overr
         "isbn": facts.isbn,
     }
     tags = book_tags(wish, release, {name: value for name, value in told.items() if value}, overrides)
-    return replace(tags, narrators=())
+    return replace(tags, narrators=(), genres=tuple(genre for genre in tags.genres if not _is_a_format(genre)))
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -202,6 +202,12 @@ def _without_years(text: str) -> str:
     """The name less its years, unless it is nothing but a year (“1984”)."""
     words = normal(text).split()
     return " ".join(word for word in words if not _YEAR.fullmatch(word)) or " ".join(words)
+
+
+def _is_a_format(genre: str) -> bool:
+    """“epub”, “mobi and pdf”: what uploaders put among the tags."""
+    words = set(normal(genre).split()) - {"and", "or"}
+    return bool(words) and words <= MAY_BE_BOOKS
 
 
 def _ending(path: str) -> str:
