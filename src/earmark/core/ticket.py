@@ -39,7 +39,9 @@ class Ticket:
     wake_at: datetime | None = None
     waiting: Waiting | None = None
     torrent_hash: str | None = None  # the torrent it counts on, kept to the end; None again with a new search
-    answers: Mapping[str, str] = field(default_factory=dict)  # what a person settled, by question; gone with a new search
+    answers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what a person settled, by question; gone with a new search
 
     @property
     def state(self) -> TicketState:

@@ -79,6 +79,7 @@ async def tidy(house: House, ticket_id: TicketId) -> Outcome:
     """Nothing of the work stays behind."""
     await close_workspace(house.work_dir, ticket_id)
     house.progress.pop(ticket_id, None)
+    house.shelved.set()
     return STOP
 
 

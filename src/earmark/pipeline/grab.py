@@ -11,6 +11,7 @@ from earmark.core.states import Approved, AutoApproved, Downloading, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
+from earmark.core.wish import Kind
 from earmark.pipeline.house import House
 from earmark.pipeline.settle import park
 from earmark.pipeline.step import GO, STOP, Outcome
@@ -21,6 +22,8 @@ from earmark.store import Severity, TorrentRecord, Tx, alerts, candidates, ticke
 S = TicketState
 
 DISK_RECHECK_SECS = 300.0
+NO_ROOM = frozenset({"disk_full", "space_low"})
+SHELF_OF = {Kind.AUDIOBOOK: "library", Kind.EBOOK: "e-books", Kind.MUSIC: "music"}
 NOT_THE_RELEASE = frozenset({"site_unavailable", "rate_limited", "api_key_refused"})
 
 
@@ -41,13 +44,13 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
         )
     if chosen is None:
         return GO if ticket.state is S.DOWNLOADING else STOP
-    waiting = _may_we(house, chosen.release, running)
+    waiting = _may_we(house, ticket.request.kind, chosen.release, running)
     if waiting is not None:
-        await park(house, ticket_id, waiting, wake_after=DISK_RECHECK_SECS if waiting.code == "disk_full" else None)
+        await park(house, ticket_id, waiting, wake_after=DISK_RECHECK_SECS if waiting.code in NO_ROOM else None)
         return STOP
     info_hash = await _fetch(house, ticket, chosen.release)
     async with house.write() as tx:
-        waiting = _may_we(house, chosen.release, await tickets.slots_taken(tx))
+        waiting = _may_we(house, ticket.request.kind, chosen.release, await tickets.slots_taken(tx))
         if waiting is None:
             await torrents.record(tx, _record(house, ticket, chosen.release, info_hash))
             started = Downloading(torrent_hash=info_hash, started_at=house.now())
@@ -156,7 +159,7 @@ async def take_magnet(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash,
     return (await tickets.move(tx, ticket.id, started, at=house.now(), actor=actor, wake_at=house.now())).ticket
 
 
-def _may_we(house: House, release: Release, running: int) -> Reason | None:
+def _may_we(house: House, kind: Kind, release: Release, running: int) -> Reason | None:
     settings = house.settings
     offer = Offer(
         tracker=release.indexer,
@@ -169,7 +172,7 @@ def _may_we(house: House, release: Release, running: int) -> Reason | None:
         free_bytes=house.free_bytes(house.download_dir),
         keep_free_bytes=settings.processing.min_free_space_mib * 1024**2,
     )
-    return admit(offer)
+    return house.low_disks.get(SHELF_OF[kind]) or admit(offer)
 
 
 async def _chosen(tx: Tx, ticket: Ticket) -> ScoredCandidate | None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from earmark.core.reasons import EarmarkError
+from earmark.core.reasons import EarmarkError, Reason
 from earmark.core.release import Account
 from earmark.core.ticket import TicketId
 from earmark.core.torrents import InfoHash, TorrentStatus
@@ -107,6 +107,7 @@ class House:
     held: Mapping[InfoHash, TorrentStatus] = field(default_factory=dict)  # what the client held at the last look
     looked_at: datetime | None = None
     still_since: dict[TicketId, datetime] = field(default_factory=dict)  # downloads that do not move
+    low_disks: dict[str, Reason] = field(default_factory=dict)  # by use, at the last look
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
 
     def now(self) -> datetime:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import grp
 import pwd
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 from earmark.core.naming import file_name, parse_file_pattern, parse_pattern, render, render_file, resolve_collision
-from earmark.core.reasons import JsonValue, Reason, TransientError
+from earmark.core.reasons import EarmarkError, JsonValue, Reason, TransientError
 from earmark.core.seeding import needed_seconds
 from earmark.core.states import Placing, TicketState
 from earmark.core.ticket import Ticket
@@ -17,6 +18,7 @@ from earmark.library.faults import TargetExists
 from earmark.library.methods import Method
 from earmark.library.permissions import Permissions
 from earmark.library.placement import Placed, PlacementPlan, Planned, place, plan_placement
+from earmark.library.seedproof import require_untouched
 from earmark.library.sidecars import facts, sidecar_files
 from earmark.library.workspace import workspace_of
 from earmark.pipeline.binding import COVER, Bound, bound_facts
@@ -26,8 +28,9 @@ from earmark.pipeline.house import House, log
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.questions import asked
 from earmark.pipeline.stages import stage
+from earmark.pipeline.torrentbox import Box
 from earmark.settings import LibrarySettings
-from earmark.store import torrents
+from earmark.store import Severity, alerts, torrents
 
 RECHECK_SECS = 3601.0  # longer than any wait between two tries: it costs none
 REVIEW = "review_before_import"
@@ -159,7 +162,28 @@ async def place_files(house: House, ticket: Ticket, plan: PlacementPlan) -> Plac
         placed = await _place(house, ticket, plan, report)
         detail |= {"folder": str(placed.folder), "files": len(placed.files), "bytes": placed.bytes}
         detail |= {"methods": dict(placed.methods), "notes": list(placed.notes), "replaced": list(placed.replaced)}
+    if ticket.torrent_hash is not None:
+        await prove_seeding(house, InfoHash(ticket.torrent_hash))
     return placed
+
+
+async def prove_seeding(house: House, info_hash: InfoHash) -> None:
+    """After a placement: sampled pieces of the download are what its torrent says. What is not is an alert; the book on
+    the shelf was proven by itself."""
+    torrent = Box(house.torrent_dir).kept(info_hash)
+    async with house.db.read() as tx:
+        record = await torrents.get(tx, info_hash)
+    if torrent is None or record is None or house.settings.library.method == "move":
+        return
+    try:
+        await require_untouched(torrent, Path(record.save_path), rng=random.Random(info_hash))  # noqa: S311 - a sample
+    except EarmarkError as error:
+        log.error("seeding_bytes_changed", info_hash=info_hash, message=error.reason.message)
+        async with house.write() as tx:
+            await alerts.raise_(tx, f"seeding:{info_hash}", Severity.ERROR, error.reason, house.now())
+        return
+    async with house.write() as tx:
+        await alerts.clear(tx, f"seeding:{info_hash}", house.now())
 
 
 async def _place(house: House, ticket: Ticket, plan: PlacementPlan, report: Callable[[int, int], None]) -> Placed:

@@ -29,6 +29,7 @@ from earmark.pipeline.loops import repeat
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.mediaserver import tell_server
 from earmark.pipeline.monitor import save_bind_progress, watch
+from earmark.pipeline.space import empty_recycle, watch_space
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
 from earmark.ports import IndexerHealth
@@ -165,6 +166,8 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
         "dispatcher": keep_dispatching(house, engine, stop),
         "crier": cry_events(house, stop),
         "media server": repeat("media server", partial(tell_server, house), stop, wake=house.shelved),
+        "space": repeat("space", partial(watch_space, house), stop),
+        "recycle": repeat("recycle", partial(empty_recycle, house), stop),
         "history": repeat("history", partial(trim_history, engine, house), stop),
         "bind progress": repeat("bind progress", partial(save_bind_progress, house), stop),
     }

@@ -282,6 +282,13 @@ async def counting_on(tx: Tx, info_hash: str) -> list[TicketId]:
     return [TicketId(id) for (id,) in await tx.execute(found)]
 
 
+async def all_counted_on(tx: Tx) -> set[str]:
+    """Info-hashes of the torrents that unfinished tickets count on."""
+    unfinished = [state for state in TicketState if state not in TERMINAL]
+    found = select(c.torrent_hash).where(c.torrent_hash.is_not(None), c.state.in_(unfinished))
+    return {info_hash for (info_hash,) in await tx.execute(found) if info_hash is not None}
+
+
 async def due(tx: Tx, now: datetime, limit: int = 100) -> list[Ticket]:
     """Tickets whose time has come: higher priority first, then the older."""
     order = (c.priority.desc(), c.created_at, c.id)
