@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.core.binding import Chapter, SourceMarks
@@ -157,6 +157,7 @@ wild = st.floats(-10, 30_000)
 chapter = st.builds(Chapter, st.text(max_size=8), wild, wild)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(lengths, st.lists(chapter, max_size=8), st.data())
 def test_whatever_is_offered_the_chosen_list_covers_the_book_without_gaps(
     secs: list[float], provider: list[Chapter], data: st.DataObject

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_bench import Bench, Studio
 from mutagen.id3 import ID3, TXXX
@@ -67,6 +67,7 @@ def test_sheets_are_read_in_any_encoding(encoding: str) -> None:
     assert "Épilogue" in decode_sheet("FILE Épilogue".encode(encoding))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_sheet_of_some_kind(data: bytes) -> None:
     text = decode_sheet(data)
@@ -76,6 +77,7 @@ def test_any_bytes_are_a_sheet_of_some_kind(data: bytes) -> None:
     parse_markers(text)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(alphabet='FILETRACKINDX 019:"\n', max_size=400))
 def test_marks_of_any_sheet_rise(text: str) -> None:
     for file in parse_cue(text):

@@ -309,7 +309,9 @@ def _missing(whole: Sequence[_Reading], numbers: Sequence[Numbers], paths: Seque
     totals = {n.tracks for n in numbers}
     counted = totals == {len(paths)} and {n.track for n in numbers} == set(range(1, len(paths) + 1))
     named = any(r.by == "names" for r in whole)  # where names count on from disc to disc, a disc alone seems cut off
-    short = next(((r.by, list(r.missing)) for r in whole if r.missing and not (named and r.by == "folders")), None)
+    gapless = any(not r.missing for r in whole)
+    found = ((r.by, _inner(r) if gapless else list(r.missing)) for r in whole if not (named and r.by == "folders"))
+    short = next(((by, places) for by, places in found if places), None)
     if short is None and len(totals) == 1 and None not in totals and {n.disc for n in numbers} <= {None, 1}:
         total = max(t or 0 for t in totals)
         tracks = {n.track for n in numbers}
@@ -327,6 +329,12 @@ def _missing(whole: Sequence[_Reading], numbers: Sequence[Numbers], paths: Seque
             {"by": by, "missing": shown(absent_ones)},
         )
     ]
+
+
+def _inner(reading: _Reading) -> list[Place]:
+    """Holes that are no mere late beginning: another reading counts these files from one."""
+    first = min(place[-1] for place in reading.places if place)
+    return [place for place in reading.missing if len(place) > 1 or place[0] > first]
 
 
 def _shared(places: Sequence[Place | None]) -> list[int]:
