@@ -12,7 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from earmark.core.naming import PatternError, parse_pattern
+from earmark.core.naming import PatternError, parse_file_pattern, parse_pattern
+from earmark.core.patterns import TOKENS
 
 DEFAULT_PATTERN = "{author}/{series}/{index} - {title} ({year})"
 
@@ -260,8 +261,10 @@ class LibrarySettings(Section):
     )
     pattern: str = Field(
         DEFAULT_PATTERN,
-        description="Folder of a book below the library folder. Tokens: {author} {authors} {title} {subtitle} {series} "
-        "{index} {series_index} {year} {narrator} {asin} {language}; parts whose tokens are empty vanish.",
+        description="Folder of a book below the library folder. Tokens: "
+        + " ".join(f"{{{name}}}" for name in TOKENS)
+        + "; {index:02} pads. Text inside the braces comes and goes with the value, as in `{series/}` or `{ (year)}`; parts "
+        "whose tokens are empty vanish.",
     )
 
     file_pattern: str = Field(
@@ -300,6 +303,15 @@ class LibrarySettings(Section):
     min_free_space_mib: int = Field(
         500, ge=0, description="Grabs wait, with an alert, while the library's disk would have less than this left."
     )
+
+    @field_validator("file_pattern")
+    @classmethod
+    def _usable_for_files(cls, value: str) -> str:
+        try:
+            parse_file_pattern(value)
+        except PatternError as error:
+            raise ValueError(f"{error.reason.message} {error.reason.action}") from error
+        return value
 
     @field_validator("file_mode", "folder_mode")
     @classmethod
