@@ -174,6 +174,20 @@ async def test_a_decoder_that_dies_is_no_judgement_of_the_book(
     assert caught.value.reason.code == "ffmpeg_crashed"
 
 
+async def test_a_listener_that_fails_ends_all_lanes_with_its_own_error(
+    studio: Studio, fake_ffmpeg: FakeFfmpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof_module, "SPAN_SECS", 5)
+    info = await probe(studio.chirp("1.m4a", 20.0), REAL)
+
+    def refuse(_: float) -> None:
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        await decoded_secs(fake_ffmpeg('exec "$REAL" -re "$@"'), info, refuse, lanes=3)
+    assert fake_ffmpeg.alive() == []
+
+
 def test_likeness_tells_the_same_sound_from_another_and_from_silence() -> None:
     noise = np.random.default_rng(5).standard_normal((2, 16000)).astype("f4")
     hay = np.concatenate([noise[1][:4000], noise[0], noise[1][4000:]])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.core.binding import AudioInfo, BoundBook, Chapter
-from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.reasons import PermanentError, Reason
 from earmark.media.decode import PcmFormat, corrupt, decoding
 from earmark.media.ffmpeg import SAFE_INPUT, FfmpegTool, run, running, url
 from earmark.media.mp4 import Mp4Error
@@ -214,10 +214,10 @@ async def _counted_secs(
         return await _count_span(tool, source, spans[number], tell)
 
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(count(number)) for number in range(len(spans))]
-    except* EarmarkError as errors:
-        raise errors.exceptions[0] from errors
+        async with asyncio.TaskGroup() as lanes_open:
+            tasks = [lanes_open.create_task(count(number)) for number in range(len(spans))]
+    except ExceptionGroup as group:  # one lane's trouble ends them all, and is told as it was
+        raise group.exceptions[0] from None
     short = source.duration_secs - sum(done) > max(1.0, source.duration_secs * 0.01)
     return sum(done) if all(task.result() for task in tasks) and sum(done) > 0 and not short else None
 
