@@ -9,6 +9,7 @@ import pytest
 
 from earmark.api.app import create_app
 from earmark.api.languages import two_letter_code
+from earmark.pipeline.house import House
 from earmark.settings import LibrarySettings
 
 ADMIN = {"Authorization": "Bearer the-admin-key"}
@@ -262,3 +263,10 @@ async def test_the_largest_sane_album_is_accepted(api: httpx2.AsyncClient) -> No
 def test_language_codes_come_in_many_spellings() -> None:
     given = ("en", "EN", "eng", " fre ", "fra", "zh-Hant", "pt_BR", "xx", "", "english")
     assert [two_letter_code(g) for g in given] == ["en", "en", "en", "fr", "fr", "zh", "pt", None, None, None]
+
+
+async def test_an_ebook_without_a_library_for_it_is_refused_at_its_kind(api: httpx2.AsyncClient, house: House) -> None:
+    house.settings = house.settings.model_copy(update={"library": LibrarySettings(ebooks=None)})
+    answer = await api.post("/api/v1/ticket", json=BOOK | {"kind": "ebook"})
+    assert answer.status_code == 400 and answer.json()["code"] == "no_ebook_library"
+    assert answer.json()["errors"][0]["field"] == "kind" and "[library]" in answer.json()["action"]
