@@ -84,6 +84,60 @@ def demo(
 
 
 @app.command()
+def bind(
+    folder: Annotated[Path, typer.Argument(help="Folder of one book's audio files, or one file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The book, or a folder for it (default: its title, here).")
+    ] = None,
+    as_json: AsJson = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only show order, chapters, what happens to the sound, and doubts.")
+    ] = False,
+    order: Annotated[
+        str | None, typer.Option(help="Settle doubts about the order: names, tags, folders or playlist.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title, instead of what files and folder say.")] = None,
+    author: Annotated[list[str] | None, typer.Option(help="Author; may be given several times.")] = None,
+    narrator: Annotated[list[str] | None, typer.Option(help="Narrator; may be given several times.")] = None,
+    series: Annotated[str | None, typer.Option(help="Series.")] = None,
+    series_index: Annotated[str | None, typer.Option(help="Place in the series, e.g. 2.5.")] = None,
+    year: Annotated[int | None, typer.Option(help="Year.")] = None,
+    cover: Annotated[Path | None, typer.Option(help="A picture for the cover.")] = None,
+    codec: Annotated[str | None, typer.Option(help="aac, he-aac, opus or mp3 (default: the settings').")] = None,
+    bitrate: Annotated[int | None, typer.Option(help="kbit/s, never above the source.")] = None,
+    coder: Annotated[str | None, typer.Option(help="auto, fast or thorough (default: the settings').")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the book if it is there.")] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Bind a folder of audio files into one book with true chapters, proven by decoding it. Needs no service."""
+    from earmark.cli.binding import bind as run
+    from earmark.cli.binding import job_of
+
+    loaded = _load(config, data_dir)
+    tags = {"title": title, "author": "; ".join(author or ()), "narrator": "; ".join(narrator or ())}
+    tags |= {"series": series, "series_index": series_index, "year": str(year) if year else None}
+    job = job_of(
+        loaded, folder, out, order=order, codec=codec, bitrate=bitrate, coder=coder, tags=tags, cover=cover,
+        overwrite=overwrite,
+    )  # fmt: skip
+    raise typer.Exit(run(loaded, job, plan_only=plan, to_json=as_json))
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Finished books.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Check finished books: decoded to the end, chapters, lengths, tags and cover. Exit code 1 when one is not sound."""
+    from earmark.cli.binding import verify as run
+
+    raise typer.Exit(run(_load(config, data_dir), files, to_json=as_json))
+
+
+@app.command()
 def add(
     title: Annotated[str, typer.Argument(help="Title of the book.")],
     author: Annotated[

@@ -34,9 +34,15 @@ def follow(
             shown = _show_progress(progress, bar, ticket, shown)
             if on_change:
                 on_change(ticket)
-            if ticket["state"] in ENDED or ticket["state"] == "NEEDS_APPROVAL":
+            if ticket["state"] in ENDED or needs_a_person(ticket):
                 return ticket
             time.sleep(POLL_SECS)
+
+
+def needs_a_person(ticket: Json) -> bool:
+    """Does it wait for a choice, or for an answer in the middle of its work?"""
+    asked = ((ticket.get("waiting") or {}).get("evidence") or {}).get("answers")
+    return ticket["state"] == "NEEDS_APPROVAL" or bool(asked)
 
 
 def _tell(console: Console, ticket: Json, entry: Json) -> None:

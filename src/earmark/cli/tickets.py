@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich.markup import escape
 
 from earmark.cli.failures import FAILED, UNDECIDED, USAGE, CommandFailed
-from earmark.cli.following import follow
+from earmark.cli.following import follow, needs_a_person
 from earmark.cli.remote import Json, Remote
 from earmark.cli.rendering import (
     ago,
@@ -56,6 +56,8 @@ def show(remote: Remote, ticket_id: str, *, watch: bool, as_json: bool) -> int:
         _print_ticket(ticket)
     if not watch:
         return 0
+    if needs_a_person(ticket):
+        return UNDECIDED
     return {"FAILED": FAILED, "REJECTED": FAILED, "CANCELLED": FAILED, "NEEDS_APPROVAL": UNDECIDED}.get(
         ticket["state"], 0
     )

@@ -92,7 +92,9 @@ async def _plan(
         release = await release_of(house, ticket, info_hash)
         known = await learn(house, ticket, _wish(ticket), release, sum(i.duration_secs for i in infos))
         tags = book_tags(_wish(ticket), release, infos[0].tags, ticket.request.metadata_to_embed, known.facts)
-        cover = await house.binder.pick_cover(common_folder(sources), sources, folder, given=known.cover)
+        # A torrent of one file lies among the downloads of others: their pictures are not its cover.
+        home = common_folder(sources) if len(listed) > 1 else None
+        cover = await house.binder.pick_cover(home, sources, folder, given=known.cover)
         plan = plan_book(
             infos,
             tags,

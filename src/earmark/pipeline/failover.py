@@ -10,7 +10,18 @@ from earmark.core.torrents import InfoHash
 from earmark.pipeline.house import House
 from earmark.store import Tx, blocklist, candidates, events, tickets, torrents
 
-ANOTHER_MAY_DO = frozenset({"source_corrupt", "proof_failed", "no_audio", "not_audio", "no_ebook", "ebook_corrupt"})
+ANOTHER_MAY_DO = frozenset(
+    {
+        "source_corrupt",
+        "proof_failed",
+        "no_audio",
+        "not_audio",
+        "no_ebook",
+        "ebook_corrupt",
+        "several_books",
+        "ebook_format_missing",
+    }
+)
 """Troubles that lie in the release itself: its torrent is whole, and yet no book can be made of it."""
 
 FETCHED = frozenset({TicketState.DOWNLOADING, TicketState.CONVERTING, TicketState.PLACING})

@@ -85,7 +85,9 @@ async def _open_rooms(
 ) -> AsyncIterator[House]:
     """The parts, opened in order and closed in the reverse one."""
     parse_pattern(settings.library.pattern)
-    tool = await asyncio.to_thread(find_ffmpeg, settings.converter.ffmpeg_path)
+    tool = await asyncio.to_thread(
+        partial(find_ffmpeg, settings.converter.ffmpeg_path, niceness=settings.converter.niceness)
+    )
     db = await Database.open(_database(settings, data_dir), backup_dir=data_dir / "backups", now=clock)
     try:
         vault = Vault(db, data_dir / "vault.key", clock)
