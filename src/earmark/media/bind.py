@@ -72,6 +72,11 @@ class FfmpegBinder:
         self._lanes = Lanes(cores)
         self._cut = cut or Cut()
 
+    @property
+    def cores(self) -> int:
+        """How many cores all books share."""
+        return self._lanes.count
+
     async def probe(self, path: Path) -> AudioInfo:
         """Raises PermanentError `not_audio` for a file that is no audio."""
         return await probe(path, self.tool)
