@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
 
 from earmark import __version__
-from earmark.api import admin, live, tickets
+from earmark.api import admin, live, shelf, tickets
 from earmark.api.context import Desk, HouseDesk, house_of
 from earmark.api.live import LiveLimits
 from earmark.api.metrics import Metrics
@@ -26,6 +26,7 @@ DESCRIPTION = """File a wish, follow it, decide where Earmark asks. One key open
 TAGS = [
     {"name": "tickets", "description": "File, look, list."},
     {"name": "decisions", "description": "What only the administrator may do with a ticket."},
+    {"name": "shelf", "description": "Books that stand on the shelf, the disks, and how books are placed."},
     {"name": "jobs", "description": "The same tickets as jobs with status and timers."},
     {"name": "house", "description": "Health, figures, settings, tracker session."},
 ]
@@ -65,7 +66,7 @@ def create_app(
     app.state.desk = desk or HouseDesk()
     app.state.metrics = metrics
     app.state.live_limits = live_limits or LiveLimits()
-    for router in (tickets.user, tickets.admin, admin.user, admin.admin):
+    for router in (tickets.user, tickets.admin, shelf.admin, admin.user, admin.admin):
         app.include_router(router, prefix=f"{base}/api/v1")
     for router in (admin.root_user, admin.root_open, live.router):
         app.include_router(router, prefix=base)

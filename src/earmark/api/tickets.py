@@ -95,7 +95,7 @@ async def file_ticket(
 @user.get("/ticket/{ticket_id}", response_model=TicketOut, summary="A ticket with its history")
 async def get_ticket(request: Request, id: IdInPath) -> TicketOut:
     """State, what the state knows, every state before it, candidates with their scores, and the torrent."""
-    return views.full(await desk_of(request).view(house_of(request), _known(id)))
+    return views.full(await desk_of(request).view(house_of(request), known_id(id)))
 
 
 @user.get("/tickets", response_model=TicketPage, summary="List tickets")
@@ -117,7 +117,7 @@ async def list_tickets(
 @user.get("/ticket/{ticket_id}/explain", response_model=ExplainOut, summary="Why this release")
 async def explain_ticket(request: Request, id: IdInPath) -> ExplainOut:
     """The latest decision: every candidate with its score, the gates that refused it, and what followed."""
-    view = await desk_of(request).view(house_of(request), _known(id))
+    view = await desk_of(request).view(house_of(request), known_id(id))
     if view.decision is None:
         raise Refusal(
             HTTPStatus.NOT_FOUND,
@@ -134,41 +134,41 @@ async def explain_ticket(request: Request, id: IdInPath) -> ExplainOut:
 @admin.delete("/ticket/{ticket_id}", response_model=TicketBrief, summary="Cancel a ticket")
 async def cancel_ticket(request: Request, id: IdInPath) -> TicketBrief:
     """Running work stops; a torrent that already moved data goes on seeding. 409 when the ticket has ended."""
-    return views.brief(await desk_of(request).cancel(house_of(request), _known(id), actor_of(request)))
+    return views.brief(await desk_of(request).cancel(house_of(request), known_id(id), actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/approve", response_model=TicketBrief, summary="Approve")
 async def approve_ticket(request: Request, id: IdInPath, body: ApproveBody | None = None) -> TicketBrief:
     """Takes the candidate with this index, or the recommended one. Only from NEEDS_APPROVAL."""
     chosen = body.candidate_idx if body else None
-    return views.brief(await desk_of(request).approve(house_of(request), _known(id), chosen, actor_of(request)))
+    return views.brief(await desk_of(request).approve(house_of(request), known_id(id), chosen, actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/answer", response_model=TicketBrief, summary="Answer its question")
 async def answer_ticket(request: Request, id: IdInPath, body: AnswerBody) -> TicketBrief:
     """Settles what the ticket waits for a person to say: which order, whether to replace, whether to place. The words
     that answer it stand in `waiting.evidence.answers`."""
-    return views.brief(await desk_of(request).answer(house_of(request), _known(id), body.answer, actor_of(request)))
+    return views.brief(await desk_of(request).answer(house_of(request), known_id(id), body.answer, actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/reject", response_model=TicketBrief, summary="Reject")
 async def reject_ticket(request: Request, id: IdInPath, body: RejectBody | None = None) -> TicketBrief:
     """None of the candidates will do. Only from NEEDS_APPROVAL."""
     why = body.reason if body else None
-    return views.brief(await desk_of(request).reject(house_of(request), _known(id), why, actor_of(request)))
+    return views.brief(await desk_of(request).reject(house_of(request), known_id(id), why, actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/retry", response_model=TicketBrief, summary="Try again")
 async def retry_ticket(request: Request, id: IdInPath) -> TicketBrief:
     """A FAILED ticket goes on from its last safe state."""
-    return views.brief(await desk_of(request).retry(house_of(request), _known(id), actor_of(request)))
+    return views.brief(await desk_of(request).retry(house_of(request), known_id(id), actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/force-search", response_model=TicketBrief, summary="Search anew")
 async def force_search(request: Request, id: IdInPath, body: SearchBody) -> TicketBrief:
     """Searches with your words in place of those Earmark would make. Possible until something was downloaded."""
     return views.brief(
-        await desk_of(request).force_search(house_of(request), _known(id), body.query, actor_of(request))
+        await desk_of(request).force_search(house_of(request), known_id(id), body.query, actor_of(request))
     )
 
 
@@ -176,7 +176,7 @@ async def force_search(request: Request, id: IdInPath, body: SearchBody) -> Tick
 async def force_magnet(request: Request, id: IdInPath, body: MagnetBody) -> TicketBrief:
     """Skips search and decision and downloads what the magnet link names."""
     desk = desk_of(request)
-    return views.brief(await desk.force_magnet(house_of(request), _known(id), body.magnet_uri, actor_of(request)))
+    return views.brief(await desk.force_magnet(house_of(request), known_id(id), body.magnet_uri, actor_of(request)))
 
 
 # --- document 000's jobs ----------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ async def list_jobs(request: Request, limit: Annotated[int, Query(ge=1, le=100)]
 @user.get("/jobs/{ticket_id}", response_model=JobOut, summary="A job", tags=["jobs"])
 async def get_job(request: Request, id: IdInPath) -> JobOut:
     """Status, message, seeding timers and the ids a caller may know it by."""
-    view = await desk_of(request).view(house_of(request), _known(id))
+    view = await desk_of(request).view(house_of(request), known_id(id))
     return views.job(view.ticket, view.torrent, view.progress, _needed(request, view.torrent))
 
 
@@ -210,7 +210,7 @@ def _links(request: Request, id: TicketId) -> Links:
     return Links(self=f"{base}/ticket/{id}", explain=f"{base}/ticket/{id}/explain", live=f"{base}/ws")
 
 
-def _known(id: str) -> TicketId:
+def known_id(id: str) -> TicketId:
     """An id that can be a ticket's. Nothing else is even looked up."""
     if not UUID.fullmatch(id.lower()):
         raise Refusal(

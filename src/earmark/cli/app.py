@@ -305,6 +305,45 @@ def cancel(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_d
 
 
 @app.command()
+def undo(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_dir: DataDir = None) -> None:
+    """Take back what a ticket did last on the shelf: a reorganisation, a replacement or a placement."""
+    from earmark.cli.shelf import undo as run
+
+    run(_remote(config, data_dir), ticket_id, as_json=as_json)
+
+
+@app.command()
+def reprocess(
+    ticket_ids: Annotated[list[str] | None, typer.Argument(help="Tickets; none with --all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every book on the shelf.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring books to today's naming patterns and facts: move them, prune empty folders, rewrite sidecars."""
+    from earmark.cli.shelf import reprocess as run
+
+    raise typer.Exit(
+        run(_remote(config, data_dir), ticket_ids or [], everything=everything, dry_run=dry_run, as_json=as_json)
+    )
+
+
+@app.command()
+def space(
+    free: Annotated[float | None, typer.Option(help="Plan what may go from the downloads to free so many GB.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Carry the plan out.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the disks, and plan what may go from the downloads without costing a duty. Nothing goes without --apply."""
+    from earmark.cli.shelf import space as run
+
+    run(_remote(config, data_dir), free, apply=apply, as_json=as_json)
+
+
+@app.command()
 def explain(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_dir: DataDir = None) -> None:
     """Say why a release was chosen, or why a person was asked: every candidate with its score and reasons."""
     from earmark.cli.tickets import explain as run

@@ -62,6 +62,12 @@ class Remote:
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
         return self._call("POST", path, json=dict(body or {}))
 
+    def get_list(self, path: str) -> list[Json]:
+        return self._several("GET", path)
+
+    def post_list(self, path: str, body: Mapping[str, object], *, timeout: float) -> list[Json]:
+        return self._several("POST", path, json=dict(body), timeout=timeout)
+
     def put(self, path: str, body: Mapping[str, object]) -> Json:
         return self._call("PUT", path, json=dict(body))
 
@@ -69,6 +75,14 @@ class Remote:
         return self._call("DELETE", path)
 
     def _call(self, method: str, path: str, **options: Any) -> Json:
+        answer: Json = self._answer(method, path, **options)
+        return answer
+
+    def _several(self, method: str, path: str, **options: Any) -> list[Json]:
+        answer: list[Json] = self._answer(method, path, **options)
+        return answer
+
+    def _answer(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = self._http.request(method, path, **options)
         except httpx2.TransportError as error:
@@ -78,8 +92,7 @@ class Remote:
                 UNREACHABLE,
             ) from error
         if response.is_success:
-            answer: Json = response.json()
-            return answer
+            return response.json()
         raise _refused(response)
 
 
