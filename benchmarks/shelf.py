@@ -167,7 +167,7 @@ async def measure(home: Path, books: int, parts: int) -> Table:
     for column in ("what", "seconds", "fsync", "fsyncs", "journal", "rest", "cpu", "files/s", "rest / bare"):
         table.add_column(column, justify="left" if column == "what" else "right")
     table.add_row(
-        "bare os.link and write", f"{floor:.2f}", "-", "-", "-", f"{floor:.2f}", f"{count / floor:,.0f}", "1.0"
+        "bare os.link and write", f"{floor:.2f}", "-", "-", "-", f"{floor:.2f}", "", f"{count / floor:,.0f}", "1.0"
     )
 
     async def row(what: str, files: int, work: Callable[[MeteredDatabase], Awaitable[object]]) -> None:
