@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import web_asking
 from web_pieces import (
     ACTIVE,
     HASH,
@@ -53,11 +54,13 @@ from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.core.wish import AlbumWish, Kind, TicketRequest, Wish
 from earmark.pipeline.desk import Filed
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.questions import question_of
 from earmark.pipeline.views import Health, HealthCheck, HomeView, Stats, TicketView
 from earmark.ports import IndexerHealth
 from earmark.store import Alert, DecisionRecord, Event, JournalEntry, Page, TaskRecord
 from earmark.store.alerts import Severity
 from earmark.store.journal import JournalOp, JournalState
+from earmark.web.words import asks
 
 
 class FakeDesk:
@@ -176,6 +179,17 @@ class FakeDesk:
         self.heard.append(("reject", ticket_id, reason or "", actor))
         return await self.move(ticket_id, Rejected(datetime.now(UTC), actor, reason))
 
+    async def asking(self) -> list[Ticket]:
+        return [v.ticket for v in self._rows() if asks(v.ticket)]
+
+    async def answer(self, ticket_id: TicketId, word: str, actor: str) -> Ticket:
+        view = await self.view(ticket_id)
+        question_of(view.ticket, word)
+        self.heard.append(("answer", ticket_id, word, actor))
+        ticket = replace(view.ticket, waiting=None, answers={**view.ticket.answers, "asked": word})
+        self.views[ticket_id] = replace(view, ticket=ticket)
+        return ticket
+
     async def retry(self, ticket_id: TicketId, actor: str) -> Ticket:
         self.heard.append(("retry", ticket_id, actor))
         return await self.move(ticket_id, Pending(datetime.now(UTC)))
@@ -248,6 +262,7 @@ def fill(desk: FakeDesk) -> None:
     asked = [*begun, (S.NEEDS_APPROVAL, ago(minutes=14))]
     grabbed = [*begun, (S.AUTO_APPROVED, ago(minutes=14)), (S.DOWNLOADING, ago(minutes=13))]
     fill_working(desk, begun, grabbed)
+    fill_questions(desk, begun, grabbed)
     fill_asking(desk, asked)
     fill_ended(desk, asked, grabbed)
 
@@ -298,6 +313,24 @@ def fill_working(
     )
     desk.add(book("Walden", "Henry David Thoreau"), AutoApproved(0, 0.93, ago(minutes=30)), grabbed[:4], waiting=wait)
     desk.add(book("Middlemarch", "George Eliot", "Margaret Espaillat"), Approved(1, "admin", ago(minutes=1)), begun)
+
+
+def fill_questions(
+    desk: FakeDesk, begun: list[tuple[TicketState, datetime]], grabbed: list[tuple[TicketState, datetime]]
+) -> None:
+    """One ticket for each thing that is asked in the middle of the work."""
+    bound, placing = [*grabbed, (S.CONVERTING, ago(minutes=9))], (S.PLACING, ago(minutes=8))
+    wish = book("The Last Man", "Mary Shelley", year=1826)
+    desk.add(wish, Converting(HASH, ago(minutes=9), 10), bound, waiting=web_asking.disputed_order())
+    desk.add(wish, Placing(HASH, ago(minutes=8), 3, 0), [*bound, placing], waiting=web_asking.book_there())
+    marks: list[JsonValue] = [
+        {"title": name, "start_secs": 600.0 * n, "end_secs": 600.0 * (n + 1)}
+        for n, name in enumerate(web_asking.CHAPTERS)
+    ]
+    the_id = desk.add(wish, Placing(HASH, ago(minutes=8), 4, 0), [*bound, placing], waiting=web_asking.to_review())
+    task = TaskRecord(2, the_id, "bind", 1, ago(minutes=9), ago(minutes=8), 61.0, {"chapter_list": marks}, None)
+    desk.views[the_id] = replace(desk.views[the_id], tasks=[task])
+    desk.add(wish, Searching(ago(minutes=15)), begun[:2], waiting=web_asking.on_the_server())
 
 
 def fill_asking(desk: FakeDesk, asked: list[tuple[TicketState, datetime]]) -> None:

@@ -123,6 +123,10 @@ def add_decisions(router: APIRouter, face: Face) -> None:
             request, ticket_id, "rejected", lambda t, f, by: desk.reject(t, _line(f, "reason") or None, by)
         )
 
+    @router.post("/tickets/{ticket_id}/answer")
+    async def answer(request: Request, ticket_id: str) -> Response:
+        return await act(request, ticket_id, "answered", lambda t, f, by: desk.answer(t, _line(f, "word"), by))
+
     @router.post("/tickets/{ticket_id}/retry")
     async def retry(request: Request, ticket_id: str) -> Response:
         return await act(request, ticket_id, "retried", lambda t, _, by: desk.retry(t, by))

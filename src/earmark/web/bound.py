@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
@@ -11,6 +11,10 @@ from earmark.pipeline import desk
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth
 from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
+from earmark.web.words import asks
+
+MAY_ASK = frozenset({TicketState.SEARCHING, TicketState.CONVERTING, TicketState.PLACING})
+MOST_ASKING = 200
 
 
 class BoundDesk:
@@ -47,6 +51,14 @@ class BoundDesk:
 
     async def reject(self, ticket_id: TicketId, reason: str | None, actor: str) -> Ticket:
         return await desk.reject(self._house, ticket_id, reason, actor)
+
+    async def asking(self) -> Sequence[Ticket]:
+        """Of the newest tickets at work; a question stays with its ticket, so that none is lost."""
+        found = await desk.listing(self._house, states=MAY_ASK, limit=MOST_ASKING)
+        return [ticket for ticket in found.items if asks(ticket)]
+
+    async def answer(self, ticket_id: TicketId, word: str, actor: str) -> Ticket:
+        return await desk.answer(self._house, ticket_id, word, actor)
 
     async def retry(self, ticket_id: TicketId, actor: str) -> Ticket:
         return await desk.retry(self._house, ticket_id, actor)

@@ -41,6 +41,7 @@ DONE = {
     "approved": ("good", "Approved. The download starts as soon as there is a slot."),
     "rejected": ("good", "The wish is rejected."),
     "cancelled": ("good", "The wish is cancelled."),
+    "answered": ("good", "Thank you. It goes on with your answer."),
     "retried": ("good", "It tries again."),
     "searching": ("good", "Searching with your words."),
     "magnet": ("good", "Your magnet link is being downloaded."),
@@ -87,7 +88,7 @@ class Face:
             "role": role,
             "csrf": self.guard.form_token(request),
             "said": DONE.get(request.query_params.get("done", "")),
-            "asked": stats.counts.get(TicketState.NEEDS_APPROVAL, 0),
+            "asked": stats.counts.get(TicketState.NEEDS_APPROVAL, 0) + len(await self.desk.asking()),
             "seq": "" if seq is None else seq,
         }
         return self.draw.page(template, frame | context, status=status)
@@ -107,7 +108,7 @@ class Face:
             "role": role,
             "csrf": self.guard.form_token(request),
             "part": template,
-            "asked": stats.counts.get(TicketState.NEEDS_APPROVAL, 0),
+            "asked": stats.counts.get(TicketState.NEEDS_APPROVAL, 0) + len(await self.desk.asking()),
         }
         return self.draw.page("fragment.html", frame | context, headers=headers)
 

@@ -4,6 +4,7 @@ htmx to fetch when something changed."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,19 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from earmark.core.states import TicketState
-from earmark.core.ticket import TicketId
+from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import Kind
-from earmark.web import ticketpage, wishes
+from earmark.web import ticketpage, wishes, words
 from earmark.web.contract import AlertView, HomeDetail, TicketDetail
 from earmark.web.face import Face
-from earmark.web.render import Context, title_of
+from earmark.web.render import Context, byline_of, title_of
 
 PAGE_SIZE = 50
 S = TicketState
 
 GROUPS: dict[str, tuple[str, frozenset[TicketState]]] = {
     "open": ("Under way", frozenset(S) - {S.COMPLETED, S.REJECTED, S.FAILED, S.CANCELLED}),
-    "you": ("Needs you", frozenset({S.NEEDS_APPROVAL})),
+    "you": ("Needs you", frozenset({S.NEEDS_APPROVAL})),  # and the tickets that ask
     "done": ("On the shelf", frozenset({S.COMPLETED})),
     "failed": ("Failed", frozenset({S.FAILED})),
     "ended": ("Rejected or cancelled", frozenset({S.REJECTED, S.CANCELLED})),
@@ -49,6 +50,12 @@ class Filter:
         if self.group in GROUPS:
             return GROUPS[self.group][1]
         return frozenset({TicketState(self.group)}) if self.group else None
+
+    def fits(self, ticket: Ticket) -> bool:
+        """By kind and text; its state is not looked at."""
+        wish = ticket.request.wish
+        told = f"{title_of(wish)} {byline_of(wish)}".casefold()
+        return self.kind in ("", ticket.request.kind) and self.text.casefold() in told
 
     def query(self, page: int) -> str:
         parts = {"q": self.text, "state": self.group, "kind": self.kind, "page": str(page) if page > 1 else ""}
@@ -85,13 +92,13 @@ def add_home(router: APIRouter, face: Face) -> None:
     async def home(request: Request) -> Response:
         role = face.guard.role(request)
         seq = await face.desk.last_seq()
-        found = home_context(await face.desk.home())
+        found = home_context(await face.desk.home(), await face.desk.asking())
         return await face.page(request, "home.html", title="Home", here="home", role=role, context=found, seq=seq)
 
     @router.get("/home/panel")
     async def home_panel(request: Request) -> Response:
         role = face.guard.role(request)
-        found = home_context(await face.desk.home())
+        found = home_context(await face.desk.home(), await face.desk.asking())
         return await face.fragment(request, "parts/home.html", role=role, context=found)
 
     @router.get("/add")
@@ -102,9 +109,10 @@ def add_home(router: APIRouter, face: Face) -> None:
         return await face.page(request, "add.html", title="Add", here="add", role=role, context=found)
 
 
-def home_context(home: HomeDetail) -> Context:
-    asking = [t for t in home.waiting if t.state is S.NEEDS_APPROVAL]
-    held = [t for t, _ in home.active if t.waiting is not None]
+def home_context(home: HomeDetail, questions: Sequence[Ticket]) -> Context:
+    """`questions` are the tickets that ask something in the middle of their work."""
+    asking = [*questions, *(t for t in home.waiting if t.state is S.NEEDS_APPROVAL)]
+    held = [t for t, _ in home.active if t.waiting is not None and not words.asks(t)]
     waiting = [*(t for t in home.waiting if t.state is not S.NEEDS_APPROVAL), *held]
     working = [(t, p) for t, p in home.active if t.waiting is None]
     total = sum(home.counts.values())
@@ -114,7 +122,7 @@ def home_context(home: HomeDetail) -> Context:
         "waiting": waiting,
         "working": working,
         "any_ticket": total > 0,
-        "summary": _summary(len(working), home.counts.get(S.NEEDS_APPROVAL, 0), len(waiting), total),
+        "summary": _summary(len(working), home.counts.get(S.NEEDS_APPROVAL, 0) + len(questions), len(waiting), total),
         "alert_place": alert_place,
         "form": wishes.blank(str(uuid.uuid4())),
         "kinds": wishes.KINDS,
@@ -191,11 +199,13 @@ async def list_context(face: Face, narrowed: Filter, path: str) -> Context:
         offset=offset,
     )
     last = offset + len(found.items)
+    questions = [t for t in await face.desk.asking() if narrowed.fits(t)] if narrowed.group == "you" else []
+    ahead = len(questions)  # they lead the list, on its first page
     return {
-        "rows": found.items,
-        "total": found.total,
-        "first": offset + 1,
-        "last": last,
+        "rows": found.items if narrowed.page > 1 else [*questions, *found.items],
+        "total": found.total + ahead,
+        "first": offset + 1 + (ahead if narrowed.page > 1 else 0),
+        "last": last + ahead,
         "filter": narrowed,
         "groups": [(key, text) for key, (text, _) in GROUPS.items()],
         "kinds": list(Kind),

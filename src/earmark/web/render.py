@@ -75,6 +75,7 @@ class Renderer:
             "relative": humane.relative,
             "plural": humane.plural,
             "state_label": words.label,
+            "badge_of": words.badge,
             "tone_of": words.tone,
             "story_of": words.story,
             "figures_of": figures.figures,

@@ -21,7 +21,7 @@ from earmark.core.states import (
 )
 from earmark.core.ticket import Ticket
 from earmark.core.wish import AlbumWish, Wish
-from earmark.web import figures, timeline, words
+from earmark.web import figures, questions, timeline, words
 from earmark.web.contract import TicketDetail
 from earmark.web.render import Context
 from earmark.web.tree import Leaf, tree
@@ -69,6 +69,7 @@ def context(view: TicketDetail) -> Context:
     return {
         "v": view,
         "can": allowed(ticket),
+        "question": questions.question_of(ticket),
         "phases": timeline.phases(ticket, view.events),
         "history": timeline.history(view.events),
         "figures": figures.figures(ticket, view.progress),

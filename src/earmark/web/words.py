@@ -27,13 +27,14 @@ from earmark.core.states import (
 )
 from earmark.core.ticket import Ticket
 from earmark.core.wish import Kind
+from earmark.pipeline.questions import answers_to
 from earmark.web import humane
 from earmark.web.contract import ProgressView
 
 Tone: TypeAlias = Literal["work", "wait", "you", "good", "bad", "quiet"]
 """The colour and weight of a state: something runs · it stands in line · a person is asked · done · failed · ended."""
 
-Ask: TypeAlias = Literal["approve", "search", "retry"]
+Ask: TypeAlias = Literal["approve", "search", "retry", "answer"]
 """The one action a state calls for."""
 
 LABELS: dict[TicketState, tuple[str, Tone]] = {
@@ -82,8 +83,29 @@ def label(state: TicketState) -> str:
     return LABELS[state][0]
 
 
+def asks(ticket: Ticket) -> bool:
+    """Does the ticket wait with a question in the middle of its work?"""
+    return ticket.waiting is not None and bool(answers_to(ticket.waiting.reason))
+
+
+def taken_back(ticket: Ticket) -> bool:
+    """Was the book of this completed ticket taken off the shelf again?"""
+    return isinstance(ticket.payload, Completed) and ticket.payload.undone_at is not None
+
+
+def badge(ticket: Ticket) -> str:
+    """The ticket's state in a word or two."""
+    if asks(ticket):
+        return "Asks you"
+    return "Taken back" if taken_back(ticket) else label(ticket.state)
+
+
 def tone(ticket: Ticket) -> Tone:
-    """A running state that stands still for a reason looks like waiting, not like work."""
+    """A running state that stands still for a reason looks like waiting, not like work; one that asks looks like asking."""
+    if asks(ticket):
+        return "you"
+    if taken_back(ticket):
+        return "quiet"
     own = LABELS[ticket.state][1]
     return "wait" if ticket.waiting is not None and own == "work" else own
 
@@ -111,6 +133,14 @@ def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     wait = ticket.waiting
     if wait is None:
         return told
+    if asks(ticket):
+        return Story(
+            "It waits for your answer",
+            wait.since,
+            (wait.reason.message,),
+            "Once you have answered it goes on at once.",
+            ask="answer",
+        )
     next_at = wait.until or ticket.wake_at
     then = "Earmark tries again by itself." if next_at else "It goes on by itself as soon as that changes."
     return Story(
@@ -210,6 +240,9 @@ def _placing(p: Placing) -> Story:
 
 
 def _completed(p: Completed) -> Story:
+    if p.undone_at is not None:
+        then = "The book is off the shelf; the torrent goes on seeding. A new wish starts afresh."
+        return Story("Taken back from the shelf", p.undone_at, (), then)
     return Story("On the shelf", p.completed_at, (), "Nothing more to do: the torrent goes on seeding by itself.")
 
 
