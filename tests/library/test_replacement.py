@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from library_kit import AUDIO, NOW, OTHER, TICKET, Shelf, clock, complete
 
-from earmark.library.faults import TargetExists
+from earmark.core.reasons import EarmarkError
+from earmark.library.faults import LibraryMissing, TargetExists
 from earmark.library.placement import PlacementPlan, Planned, place, plan_placement
 from earmark.library.recycle import recycle_sweep
 from earmark.library.replacement import compare_existing
@@ -208,6 +209,64 @@ async def test_a_placement_first_takes_back_a_reorganisation_that_was_stopped(sh
     folder.rename(elsewhere)  # and here it was killed
     await place(shelf.db, shelf.plan(), clock=clock)
     assert shelf.tree() == complete()
+
+
+async def test_a_library_whose_disk_is_away_forgets_nothing(shelf: Shelf, old_book: Path) -> None:
+    await place(shelf.db, shelf.plan(audio=BETTER), clock=clock, replace=True)
+    away = shelf.root.with_name("unplugged")
+    shelf.root.rename(away)
+    for mount_point_stays in (False, True):
+        if mount_point_stays:
+            shelf.root.mkdir()
+        with pytest.raises(LibraryMissing):
+            await undo(shelf.db, TICKET, clock=clock)
+    assert {row.state for row in await shelf.live()} == {JournalState.VERIFIED}
+    shelf.root.rmdir()
+    away.rename(shelf.root)
+    await undo(shelf.db, TICKET, clock=clock)
+    assert shelf.tree() == OLD | OTHERS
+
+
+async def test_an_interrupted_replacement_is_remembered_while_its_disk_is_away(shelf: Shelf, old_book: Path) -> None:
+    plan = shelf.plan(audio=BETTER)
+    target = old_book / "Title (1895).m4b"
+    kept = shelf.root / ".earmark-recycle" / "0f8fad5b" / "20240501T120000Z-1-replace" / FOLDER / "01.mp3"
+    async with shelf.db.write() as tx:  # as a kill between two renames leaves it
+        rows = [
+            JournalEntry(JournalOp.PLACE, str(target), NOW, size=len(BETTER), root=str(shelf.root)),
+            JournalEntry(JournalOp.REMOVE, str(old_book / "01.mp3"), NOW, kept=str(kept), root=str(shelf.root)),
+        ]
+        await journal.plan(tx, TICKET, rows)
+    kept.parent.mkdir(parents=True)
+    (old_book / "01.mp3").rename(kept)
+    away = shelf.root.with_name("unplugged")
+    shelf.root.rename(away)
+    with pytest.raises(LibraryMissing):
+        await place(shelf.db, plan, clock=clock, replace=True)
+    assert {row.state for row in await shelf.rows()} == {JournalState.PLANNED}
+    away.rename(shelf.root)
+    await place(shelf.db, plan, clock=clock, replace=True)
+    assert shelf.tree() == complete(BETTER) | OTHERS
+    await undo(shelf.db, TICKET, clock=clock)
+    assert shelf.tree() == OLD | OTHERS
+
+
+async def test_a_disk_that_goes_away_under_a_replacement_leaves_it_to_the_next_run(
+    shelf: Shelf, old_book: Path
+) -> None:
+    away = shelf.root.with_name("unplugged")
+
+    def step(what: str) -> None:
+        if what == "verify":
+            shelf.root.rename(away)
+
+    with pytest.raises(EarmarkError):
+        await place(shelf.db, shelf.plan(audio=BETTER), clock=clock, replace=True, step=step)
+    assert JournalState.PLANNED in {row.state for row in await shelf.rows()}
+    away.rename(shelf.root)
+    await place(shelf.db, shelf.plan(audio=BETTER), clock=clock, replace=True)
+    assert shelf.tree() == complete(BETTER) | OTHERS
+    assert shelf.recycled() == sorted(OLD.values())
 
 
 async def test_a_companion_of_the_same_kind_decides_what_goes(shelf: Shelf) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from earmark.core.reasons import EarmarkError
 from earmark.library import recycle as bin_
+from earmark.library.faults import LibraryMissing
 from earmark.library.offload import offload
 from earmark.library.permissions import Permissions
 from earmark.library.plan import FileKind, PlacementPlan, Planned, plan_files, plan_placement
@@ -78,8 +79,9 @@ async def place(
     begun = _begun(known)
     try:
         survey = await offload(lambda check: survey_target(plan, known, check, replace=replace))
-    except EarmarkError:
-        await _roll_back(db, plan, begun, clock, step, {})
+    except EarmarkError as error:
+        if not (error.transient or isinstance(error, LibraryMissing)):  # a disk that is away forgets nothing
+            await _roll_back(db, plan, begun, clock, step, {})
         raise
     wanted = permissions or Permissions()
     if survey.already_there:
@@ -225,11 +227,20 @@ async def _roll_back(
     step: Step,
     brought: Mapping[str, str],
 ) -> None:
-    """An act that cannot be finished leaves the shelf as it was before."""
-    if rows:
-        await offload(lambda check: take_back(rows, plan.ticket_id, step, check, brought=brought))
-        async with db.write() as tx:
-            await journal.mark(tx, [row.id for row in rows], JournalState.UNDONE, clock())
+    """An act that cannot be finished leaves the shelf as it was before. While its disk is away it stays planned: the
+    next run finds what is there."""
+    if not rows or not await asyncio.to_thread(_stands, plan.root):
+        return
+    await offload(lambda check: take_back(rows, plan.ticket_id, step, check, brought=brought))
+    async with db.write() as tx:
+        await journal.mark(tx, [row.id for row in rows], JournalState.UNDONE, clock())
+
+
+def _stands(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # a share that does not answer
+        return False
 
 
 def _facts(

@@ -15,7 +15,7 @@ from pathlib import Path
 from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.core.ticket import TicketId
 from earmark.library import recycle as bin_
-from earmark.library.faults import from_os
+from earmark.library.faults import LibraryMissing, from_os
 from earmark.library.offload import offload
 from earmark.library.staging import TEMP_NAME, Digest, Step, digest_of, discard, flush_folder, mark_of, temp_name
 from earmark.store import Database, journal
@@ -73,11 +73,12 @@ async def undo(
 ) -> Undone:
     """Take back the act of that number and all later ones, finished or not: without a number everything the ticket
     did. Doing it twice does nothing the second time. `recycle` is the recycle folder when it is not the library's own.
-    Raises `undo_expired` before anything is touched, and the named errors of the file system."""
+    Raises `undo_expired` and `library_missing` before anything is touched, and the named errors of the file system."""
     total = Undone((), ())
     async with db.read() as tx:
         known = await journal.of_ticket(tx, ticket_id)
     todo = [row for row in known if row.act >= act and row.state is not JournalState.UNDONE]
+    await offload(lambda check: _refuse_absent(todo))
     await offload(lambda check: _refuse_expired(todo, check))
     for number in sorted({row.act for row in todo}, reverse=True):
         found = await _undo_act(db, ticket_id, number, clock, step, recycle)
@@ -292,6 +293,16 @@ def _act(number: int, rows: Sequence[JournalEntry]) -> Act:
 def _bin(rows: Sequence[JournalEntry], ticket_id: TicketId, recycle: Path | None, at: datetime) -> Path:
     root = Path(next((row.root for row in rows if row.root), str(Path(rows[0].target).parent)))
     return bin_.new_bin(bin_.recycle_of(root, recycle), ticket_id, rows[0].act, "undo", at)
+
+
+def _refuse_absent(rows: Sequence[JournalEntry]) -> None:
+    """Without its disk nothing is found, and that must not be taken for done. Where a disk is not mounted, the folder
+    for it is often there, and empty."""
+    for root in {Path(row.root) for row in rows if row.root and row.state in LIVE}:
+        if not root.is_dir() or not any(root.iterdir()):
+            message = f"The library folder {root} is not there, or empty as when its disk is not mounted."
+            action = "Mount its disk, then undo again."
+            raise LibraryMissing(Reason("library_missing", message, action, {"path": str(root)}))
 
 
 def _refuse_expired(rows: Sequence[JournalEntry], check: Check) -> None:
