@@ -31,6 +31,7 @@ from earmark.core.wish import AlbumWish, TrackWish
 
 OWN = Path(__file__).parent.parent / "tests" / "data" / "matching" / "albums_own.jsonl"
 Case = dict[str, Any]
+_WORDS = ["river", "stone", "lantern", "winter", "harbour", "copper", "velvet", "morning", "signal", "orchard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +147,29 @@ def failures(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 def speed(console: Console) -> None:
     """A 40-track album among 400 files, mapped; and a token_set_ratio pass over the same names."""
-    words = ["river", "stone", "lantern", "winter", "harbour", "copper", "velvet", "morning", "signal", "orchard"]
-    name = lambda n: f"{words[n % 10]} {words[n // 10 % 10]} {words[(n * 7) % 10]} {n}".title()  # noqa: E731
-    tracks = tuple(TrackWish(f"t{n}", n // 20 + 1, n % 20 + 1, name(n), 180 + n * 3, "") for n in range(40))
+    tracks = tuple(TrackWish(f"t{n}", n // 20 + 1, n % 20 + 1, _title(n), 180 + n * 3, "") for n in range(40))
     wish = AlbumWish("The Invented Band", "Forty Songs", 2001, tracks=tracks)
     files = tuple(
-        ReleaseFile(f"The Invented Band - Discography/{1990 + n // 40} - Album {n // 40}/CD{n % 40 // 20 + 1}/{n % 20 + 1:02} - {name(n)}.flac", 30_000_000)
+        ReleaseFile(f"The Invented Band - Discography/{1990 + n // 40} - Album {n // 40}/CD{n % 40 // 20 + 1}/{n % 20 + 1:02} - {_title(n)}.flac", 30_000_000)
         for n in range(400)
     )  # fmt: skip
     release = Release("r", "x", "The Invented Band - Discography [FLAC]", files=files, seeders=3)
-    decide = lambda: decide_album(wish, [release], threshold=0.85, vip_member=False)  # noqa: E731
-    plain = lambda: process.cdist([t.name for t in tracks], [f.path for f in files], scorer=fuzz.token_set_ratio)  # noqa: E731
+
+    def decide() -> Decision:
+        return decide_album(wish, [release], threshold=0.85, vip_member=False)
+
+    def plain() -> object:
+        return process.cdist([t.name for t in tracks], [f.path for f in files], scorer=fuzz.token_set_ratio)
+
     ours, theirs = _fastest(decide), _fastest(plain)
     mapped = len(decide().candidates[0].track_mapping)
     console.print(
         f"\n40 tracks, 400 files: {ours * 1000:.1f} ms ({mapped} mapped); token_set_ratio alone {theirs * 1000:.1f} ms"
     )
+
+
+def _title(n: int) -> str:
+    return f"{_WORDS[n % 10]} {_WORDS[n // 10 % 10]} {_WORDS[(n * 7) % 10]} {n}".title()
 
 
 def _fastest(run: Callable[[], object], times: int = 7) -> float:
