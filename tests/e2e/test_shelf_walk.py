@@ -63,7 +63,7 @@ async def test_an_order_in_doubt_is_asked_about_and_the_answer_is_the_order(shel
         done = await settled(house, asked.id)
         assert isinstance(done.payload, Completed), (done.payload, done.waiting)
         book = Path(done.payload.library_path) / "The Twisted Stair.m4b"
-        assert [c.title for c in read_chapters(book)] == ["Part 1", "Part 2", "Part 3"]
+        assert [c.title for c in read_chapters(book)] == ["c", "b", "a"]
         with pytest.raises(desk.BadAnswer, match="asks nothing"):
             await desk.answer(house, asked.id, "names", "tester")
 
@@ -137,7 +137,7 @@ async def test_the_media_server_hears_of_books_once_and_a_book_it_shows_is_not_f
             return any(e.payload.get("what") == "downloaded" for e in view.events)
 
         await eventually(told, "the ticket is marked downloaded")
-        assert len(shelf_world.audiobookshelf.scans()) == 1
+        assert shelf_world.audiobookshelf.scans() == 1
         again = await desk.file_ticket(house, None, wish("The Plain Hall", "Mary Pickthall"))
         await asks(house, again.ticket, "already_on_shelf")
 

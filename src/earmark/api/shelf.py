@@ -17,7 +17,6 @@ from earmark.api.tickets import IdInPath, known_id
 from earmark.core.reasons import Reason
 from earmark.library.space import SpaceState
 from earmark.pipeline import mediasettings, shelf, space
-from earmark.store.codec import JsonObject
 
 admin = APIRouter(route_class=AdminRoute, tags=["shelf"], dependencies=[DOCUMENTED], responses=PROBLEM_RESPONSES)
 
@@ -91,7 +90,8 @@ class SettingOut(BaseModel):
 
 
 class MediaBody(Body):
-    settings: JsonObject = Field(
+    settings: dict[str, str | int | bool | list[str] | None] = Field(
+        max_length=50,
         description="Dotted name to value; null brings the default back.",
         examples=[{"library.pattern": "{author}/{series/}{title}"}],
     )
