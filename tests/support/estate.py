@@ -56,7 +56,7 @@ def settings_for(world: World, home: Path, **sections: dict[str, Any]) -> Settin
             "timeout_secs": 2,
         },
         "embedded": {"listen_address": "127.0.0.1", "listen_port": 0, "utp": False},
-        "library": {"audiobooks": home / "library"},
+        "library": {"audiobooks": home / "library", "min_free_space_mib": 0},
         "processing": {"retry_initial_delay_secs": 0.2, "retry_max_delay_secs": 1, "min_free_space_mib": 0},
     }
     for section, values in sections.items():
