@@ -33,7 +33,7 @@ async def refuse_present(house: House, ticket: Ticket) -> None:
         first = found[0]
         folders: list[JsonValue] = [item.folder for item in found[:10]]
         reason = Reason(
-            PRESENT,
+            "already_on_shelf",
             f"{house.server.name} already shows “{first.title}” by {', '.join(first.authors) or 'an unnamed author'}.",
             "Cancel the ticket, or fetch it all the same.",
             {"folders": folders, "title": first.title},

@@ -84,7 +84,7 @@ def ask_before(library: LibrarySettings, ticket: Ticket, plan: PlacementPlan) ->
     if library.review_before_import and ticket.answers.get(REVIEW) != "place":
         names: list[JsonValue] = [file.name for file in plan.files]
         reason = Reason(
-            REVIEW,
+            "review_before_import",
             f"The book is ready and waits for your word: it would go to {plan.folder}.",
             "Look at the files and chapters, then place it, or cancel the ticket.",
             {"folder": str(plan.folder), "files": names},
