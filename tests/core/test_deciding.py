@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.core.admission import Offer, admit
-from earmark.core.choosing import decide
+from earmark.core.choosing import decide, score
 from earmark.core.release import Freeleech, Release, SeriesRef
-from earmark.core.scoring import WEIGHTS, people_similarity, score, title_similarity
+from earmark.core.scoring import WEIGHTS, people_similarity, title_similarity
 from earmark.core.seeding import needed_seconds
 from earmark.core.states import ApprovalCode
 from earmark.core.wish import BookWish, Kind
@@ -52,10 +52,10 @@ def test_a_release_that_fits_in_everything_is_taken_without_asking() -> None:
         ({"kind": None, "filetypes": ("pdf",)}, "wrong_kind"),
         ({"language": "fr"}, "wrong_language"),
         ({"title": "The War of the Worlds"}, "other_title"),
-        ({"authors": ("Stephen Baxter",)}, "other_author"),
+        ({"authors": ("Stephen Baxter",), "title": "The Time Ships"}, "other_author"),
         ({"narrators": ("Tobias Marl",)}, "other_narrator"),
         ({"title": "Summary of The Time Machine"}, "about_the_work"),
-        ({"seeders": 0}, "no_seeders"),
+        ({"description": None, "title": "The Time Machine", "size_bytes": 9_000_000}, "implausible_size"),
     ],
 )
 def test_a_clash_is_a_refusal_with_its_own_code(changes: dict[str, object], code: str) -> None:
@@ -78,7 +78,7 @@ def test_nothing_found_asks_a_person_instead_of_failing() -> None:
 
 
 def test_being_the_only_candidate_never_lowers_the_bar() -> None:
-    vague = release(authors=(), narrators=(), language=None, title="The Time Machine something else")
+    vague = release(authors=(), narrators=(), language=None, title="The Time Machine")
     decision = judge(vague)
     assert decision.needs_a_human
     low = next(r for r in decision.reasons if r.code is ApprovalCode.LOW_CONFIDENCE)
@@ -112,8 +112,28 @@ def test_two_voices_and_no_wish_between_them_ask_a_person() -> None:
 
 
 def test_a_running_time_far_from_the_wished_one_asks_a_person() -> None:
-    wish = dataclasses.replace(WISH, runtime_secs=8 * 3600.0)
+    wish = dataclasses.replace(WISH, runtime_secs=4.5 * 3600)
     assert ApprovalCode.DURATION_MISMATCH in {r.code for r in judge(release(), wish=wish).reasons}
+
+
+def test_a_running_time_that_is_another_recordings_is_refused() -> None:
+    wish = dataclasses.replace(WISH, runtime_secs=8 * 3600.0)
+    assert {g.code for g in judge(release(), wish=wish).candidates[0].gates} == {"other_length"}
+
+
+def test_the_exact_title_under_one_other_name_may_be_a_pen_name_and_is_asked_about() -> None:
+    other = release(authors=("Stephen Baxter",))
+    assert {g.code for g in score(Kind.AUDIOBOOK, WISH, other, vip_member=False).gates} == {"other_author"}
+    alone = judge(other)
+    assert alone.chosen_idx == 0 and ApprovalCode.NAME_SIMILARITY_LOW in {r.code for r in alone.reasons}
+    assert judge(other, release(guid="x", authors=("Ann Leigh",))).chosen_idx is None
+    assert judge(other, release(guid="right")).candidates[0].release.guid == "right"
+
+
+def test_a_release_nobody_seeds_is_left_to_a_person() -> None:
+    decision = judge(release(seeders=0))
+    assert decision.chosen_idx == 0 and decision.needs_a_human
+    assert judge(release(guid="dead", seeders=0), release(guid="alive")).candidates[0].release.guid == "alive"
 
 
 @pytest.mark.parametrize("other", ["H.G. Wells", "Herbert George Wells", "h g wells", "Wells, H. G."])

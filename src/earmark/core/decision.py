@@ -37,6 +37,7 @@ class ScoredCandidate:
     free: bool = False
     reasoning: str = ""
     track_mapping: tuple[TrackMapping, ...] = ()
+    quality: int | None = None  # 0..100, for display; what is chosen is chosen by the steps behind it
 
     @property
     def rejected(self) -> bool:

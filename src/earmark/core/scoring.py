@@ -1,285 +1,255 @@
-"""How well a release fits a book wish: named components with weights in one table, and gates that each refuse for one reason.
+"""How well a release fits a book wish: named components with fitted weights (`core.weights`), from what was read of the release.
 
-A fact the release does not state is unknown: it neither matches nor refuses, and pulls the score towards "ask".
-Nothing here chooses; `core.choosing` does.
+A fact the release does not state is unknown: it neither matches nor refuses, and pulls the score towards "ask". What
+refuses is in `core.refusals`, what makes a person decide in `core.doubts`; nothing here chooses.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from anyascii import anyascii
-from rapidfuzz import fuzz
-
-from earmark.core.decision import Component, ScoredCandidate
-from earmark.core.reasons import Reason
+from earmark.core import weights
+from earmark.core.decision import Component
+from earmark.core.likeness import normal, people_similarity, similarity, title_similarity
+from earmark.core.reading import Evidence, Source, persons, read, rules, titles
+from earmark.core.reading.words import clean, tokens
+from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, wished
 from earmark.core.release import Release
 from earmark.core.wish import BookWish, Kind
 
-POLICY_VERSION = "sober-1"
+__all__ = ["AUDIO_TYPES", "POLICY_VERSION", "WEIGHTS", "Case", "case_of", "components", "confidence", "normal",
+           "people_similarity", "similarity", "title_similarity"]  # fmt: skip
 
-WEIGHTS: dict[str, float] = {
-    "title": 0.42,
-    "author": 0.26,
-    "narrator": 0.12,
-    "series": 0.06,
-    "format": 0.05,
-    "size": 0.06,
-    "seeders": 0.03,
-}
-"""What each component counts for. A component the wish says nothing about is left out and the rest is rescaled."""
-
-UNKNOWN_VALUE = 0.4  # what an unstated fact is worth where the wish names one: less than a match, more than a clash
-CLASH = 0.5  # below this two stated names are different people or works
-
+POLICY_VERSION = f"librarian-1/{weights.VERSION}"
+WEIGHTS = weights.WEIGHTS
 AUDIO_TYPES = frozenset({"m4b", "m4a", "mp3", "flac", "ogg", "opus", "aac", "wma", "wav"})
-TEXT_TYPES = frozenset({"epub", "mobi", "azw3", "azw", "prc", "pdf", "cbz"})  # those that can be read and checked
-FORMAT_VALUE = {"m4b": 1.0, "m4a": 0.9, "mp3": 0.85, "flac": 0.85, "opus": 0.8, "ogg": 0.8, "aac": 0.8}
-TEXT_VALUE = {"epub": 1.0, "azw3": 0.95, "cbz": 0.9, "mobi": 0.9, "azw": 0.85, "prc": 0.85, "pdf": 0.75}
 
-_NOT_THE_WORK = re.compile(
-    r"\b(study guide|summary of|summary and analysis|sparknotes|cliffs?notes|companion to|analysis of|workbook for)\b",
-    re.IGNORECASE,
-)
+BAR_KBPS = 64  # below it a person is asked (domain.md 1.5)
+CERTAIN = 2  # as many proofs outweigh another author's name
+LEAST_KBPS, MOST_KBPS = 16, 1600  # speech below or sound above is not what it says
 
 
-def score(kind: Kind, wish: BookWish, release: Release, *, vip_member: bool) -> ScoredCandidate:
-    """Judge one release. The score is the weighted mean of the components that apply, 0..1."""
-    components = tuple(c for c in (build(kind, wish, release) for build in _COMPONENTS) if c is not None)
-    total = sum(c.weight for c in components)
-    value = sum(c.weight * (UNKNOWN_VALUE if c.value is None else c.value) for c in components) / total
-    gates = tuple(g for g in (gate(kind, wish, release) for gate in GATES) if g is not None)
-    return ScoredCandidate(
-        release=release,
-        score=round(value, 4),
-        components=components,
-        gates=gates,
-        free=release.freeleech.for_account(vip_member=vip_member),
-        reasoning=_sentence(components, gates),
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One release beside the wish, read."""
+
+    kind: Kind
+    wish: BookWish
+    wished: Wished
+    release: Release
+    evidence: Evidence
+    work: WorkMatch
+    marks: frozenset[str]  # of the release, without those the wish has itself
+
+    @property
+    def several(self) -> bool:
+        return self.work.relation is Relation.SET
+
+    @property
+    def wants_drama(self) -> bool:
+        return rules.DRAMATISED in self.wished.marks or any(
+            rule.mark == rules.DRAMATISED for n in self.wish.narrators for rule, _, _ in rules.scan(tokens(clean(n)))
+        )
+
+
+def case_of(kind: Kind, wish: BookWish, release: Release) -> Case:
+    """Read `release` and lay it beside `wish`."""
+    w = wished(wish)
+    evidence = read(release)
+    return Case(kind, wish, w, release, evidence, match_work(w, evidence), frozenset(evidence.marks) - w.marks)
+
+
+def components(case: Case) -> tuple[Component, ...]:
+    return tuple(c for c in (build(case) for build in _COMPONENTS) if c is not None)
+
+
+def confidence(parts: tuple[Component, ...]) -> float:
+    """0..1 out of the components; never lower when one of them is better."""
+    total = sum(c.weight for c in parts)
+    if not total:
+        return 0.0
+    mean = sum(c.weight * (weights.UNKNOWN if c.value is None else c.value) for c in parts) / total
+    return 1.0 / (1.0 + math.exp(-weights.SLOPE * (mean - weights.MIDPOINT)))
+
+
+# --- components -----------------------------------------------------------------------------------------------------------
+
+
+def _component(name: str, value: float | None, text: str) -> Component:
+    return Component(name, WEIGHTS[name], None if value is None else round(value, 4), text)
+
+
+def _title(case: Case) -> Component:
+    return _component("title", case.work.title, f"“{case.work.said_title[:120]}” for “{case.wish.title}”")
+
+
+def _author(case: Case) -> Component | None:
+    if not case.wish.authors:
+        return None
+    asked = ", ".join(case.wish.authors)
+    if case.work.author is None:
+        return _component("author", None, f"no author stated; {asked} is wished")
+    said = f"{', '.join(case.work.said_authors)[:120]} for {asked}"
+    if case.work.author < persons.ALIKE and proofs(case) >= CERTAIN:
+        return _component("author", 0.9, f"{said}; title, place, voice or length prove the work")
+    return _component("author", case.work.author, said)
+
+
+def _series(case: Case) -> Component | None:
+    if not case.wish.series or case.several:
+        return None
+    if case.work.place is not None:
+        said = f"{case.work.said_place} for {case.wish.series} {case.wish.series_index}"
+        return _component("series", case.work.place, said)
+    for fact in case.evidence.series:
+        value = titles.alike(titles.bare(tokens(fact.value.name)), case.wished.series)
+        if value >= titles.SAME:
+            return _component("series", 0.9, f"{fact.value.name} for {case.wish.series}")
+    return _component("series", None, f"no place in a series stated; {case.wish.series} is wished")
+
+
+def narrator_match(case: Case) -> float | None:
+    """How well the named voices are the wished ones; None when nobody is named. One of several wished voices will do."""
+    if case.work.voices:
+        return 0.95
+    named = tuple(n.value for n in case.evidence.narrators)
+    if not named:
+        return None
+    if case.wants_drama and rules.DRAMATISED in case.evidence.marks:
+        return 0.95
+    if all(tokens(n) in _NOBODY for n in named):
+        return None
+    return persons.of_set(case.wish.narrators, named)
+
+
+_NOBODY = {
+    ("full", "cast"),
+    ("multiple", "narrators"),
+    ("various", "narrators"),
+    ("various",),
+    ("cast",),
+    ("a", "full", "cast"),
+}
+
+
+def _narrator(case: Case) -> Component | None:
+    if not case.wish.narrators or case.kind is not Kind.AUDIOBOOK:
+        return None
+    asked = ", ".join(case.wish.narrators)
+    value = narrator_match(case)
+    if value is None:
+        return _component("narrator", None, f"no narrator stated; {asked} is wished")
+    said = ", ".join(n.value for n in case.evidence.narrators) or ", ".join(case.work.voices)
+    return _component("narrator", value, f"{said[:120]} for {asked}")
+
+
+def length_told(case: Case) -> tuple[float, bool] | None:
+    """Seconds of sound, and whether they are stated (else size over stated bit rate says so)."""
+    e = case.evidence
+    if e.runtime_secs:
+        return e.runtime_secs.value, True
+    if e.bitrate_kbps and case.release.size_bytes and e.bitrate_kbps.source is not Source.SIZE:
+        return case.release.size_bytes * 8 / (e.bitrate_kbps.value * 1000), False
+    return None
+
+
+def length_off(case: Case) -> tuple[float, bool] | None:
+    """How far the length is from the wished one (0.1: ten per cent), and whether it is stated. A few minutes never count."""
+    told = length_told(case)
+    if case.kind is not Kind.AUDIOBOOK or not case.wish.runtime_secs or told is None or case.several:
+        return None
+    apart = abs(told[0] - case.wish.runtime_secs)
+    return (0.0 if apart <= 120 and told[1] else apart / case.wish.runtime_secs), told[1]
+
+
+def proofs(case: Case) -> int:
+    """How many independent facts say that this is the wished work in spite of another author's name (a pen name, a shared
+    name, a ghost writer): the exact title with the place in the series, the voice, the length."""
+    if case.several or case.work.title < 0.96 or case.work.loose:
+        return 0
+    off = length_off(case)
+    voice = narrator_match(case) if case.wish.narrators and case.kind is Kind.AUDIOBOOK else None
+    return (
+        (case.work.place == 1.0)
+        + (voice is not None and voice >= 0.9)
+        + (off is not None and off[1] and off[0] <= 0.03)
     )
 
 
-# --- components -------------------------------------------------------------------------------------------------------
-
-
-def _title(_: Kind, wish: BookWish, release: Release) -> Component:
-    value = title_similarity(wish.title, release.title, structured=bool(release.authors))
-    return Component("title", WEIGHTS["title"], value, f"“{release.title}” for “{wish.title}”")
-
-
-def _author(_: Kind, wish: BookWish, release: Release) -> Component | None:
-    if not wish.authors:
+def _runtime(case: Case) -> Component | None:
+    if case.kind is not Kind.AUDIOBOOK or not case.wish.runtime_secs or case.several:
         return None
-    wished = ", ".join(wish.authors)
-    if release.authors:
-        value = people_similarity(wish.authors, release.authors)
-        return Component("author", WEIGHTS["author"], value, f"{', '.join(release.authors)} for {wished}")
-    if _named_in(wish.authors, release.title):
-        return Component("author", WEIGHTS["author"], 0.95, f"{wished} stands in the title")
-    return Component("author", WEIGHTS["author"], None, f"no author stated; {wished} is wished")
+    off, asked = length_off(case), span(case.wish.runtime_secs)
+    if off is None:
+        return _component("runtime", None, f"no length stated; {asked} is wished")
+    told = length_told(case)
+    slack = off[0] if off[1] else max(0.0, off[0] - 0.1)  # size over bit rate is rough: covers, mixed rates
+    value = 1.0 if slack <= 0.04 else max(0.0, 1.0 - (slack - 0.04) * 4)
+    return _component("runtime", value, f"{span(told[0]) if told else '?'} for {asked}")
 
 
-def _narrator(kind: Kind, wish: BookWish, release: Release) -> Component | None:
-    if not wish.narrators or kind is not Kind.AUDIOBOOK:
+def _language(case: Case) -> Component | None:
+    if not case.wish.language:
         return None
-    wished = ", ".join(wish.narrators)
-    if release.narrators:
-        value = people_similarity(wish.narrators, release.narrators)
-        return Component("narrator", WEIGHTS["narrator"], value, f"{', '.join(release.narrators)} for {wished}")
-    if _named_in(wish.narrators, f"{release.title} {release.tags}"):
-        return Component("narrator", WEIGHTS["narrator"], 0.9, f"{wished} named by the uploader")
-    return Component("narrator", WEIGHTS["narrator"], None, f"no narrator stated; {wished} is wished")
+    e = case.evidence
+    if e.language is None:
+        return _component("language", None, f"no language stated; “{case.wish.language}” is wished")
+    value = 1.0 if e.language.value == case.wish.language else 0.0
+    if value and (e.other_languages or rules.MULTI in case.marks):
+        value = 0.6
+    return _component("language", value, f"“{e.language.value}” for “{case.wish.language}”")
 
 
-def _series(_: Kind, wish: BookWish, release: Release) -> Component | None:
-    if not wish.series:
+def _edition(case: Case) -> Component:
+    said = case.evidence.marks.get(rules.EDITION)
+    asked = rules.EDITION in case.wished.marks
+    if bool(said) == asked:
+        return _component("edition", 1.0, "the wished edition" if asked else "no other edition named")
+    return _component("edition", 0.5, f"“{said.value}” is not wished" if said else "the wished edition is not named")
+
+
+def _kind(case: Case) -> Component:
+    fact = case.evidence.kind
+    if fact is None:
+        return _component("kind", None, "neither sound nor text is stated")
+    return _component("kind", 1.0 if fact.value is case.kind else 0.0, f"{fact.value} for {case.kind}")
+
+
+def real_kbps(case: Case) -> float | None:
+    """Bit rate as size over length, with the wished length where none is stated."""
+    if case.kind is not Kind.AUDIOBOOK or not case.release.size_bytes:
         return None
-    if not release.series:
-        return Component("series", WEIGHTS["series"], None, f"no series stated; {wish.series} is wished")
-    best = max(release.series, key=lambda s: similarity(wish.series or "", s.name))
-    value = similarity(wish.series, best.name)
-    if wish.series_index and best.index and wish.series_index.strip() != best.index.strip():
-        value *= 0.3
-    return Component("series", WEIGHTS["series"], value, f"{best.name} {best.index} for {wish.series}".strip())
+    secs = case.evidence.runtime_secs.value if case.evidence.runtime_secs else None
+    if secs is None and not case.several:
+        secs = case.wish.runtime_secs
+    return case.release.size_bytes * 8 / 1000 / secs if secs else None
 
 
-def _format(kind: Kind, _: BookWish, release: Release) -> Component:
-    values = FORMAT_VALUE if kind is Kind.AUDIOBOOK else TEXT_VALUE
-    known = [values[t] for t in release.filetypes if t in values]
-    text = " ".join(release.filetypes) or "format not stated"
-    return Component("format", WEIGHTS["format"], max(known) if known else None, text)
-
-
-def _size(kind: Kind, wish: BookWish, release: Release) -> Component | None:
-    """Is the size what a recording of that length weighs? 24 to 400 kbit/s is plausible for speech."""
-    if kind is not Kind.AUDIOBOOK or not release.size_bytes:
+def _size(case: Case) -> Component | None:
+    kbps = real_kbps(case)
+    if kbps is None:
         return None
-    runtime = release.runtime_secs or wish.runtime_secs
-    if not runtime:
-        return None
-    kbps = release.size_bytes * 8 / 1000 / runtime
-    value = 1.0 if 24 <= kbps <= 400 else 0.5 if 12 <= kbps <= 1500 else 0.0
-    length = f"{runtime / 3600:.1f} h" if runtime >= 3600 else f"{max(1, round(runtime / 60))} min"
-    return Component("size", WEIGHTS["size"], value, f"{kbps:.0f} kbit/s over {length}")
+    stated = case.evidence.bitrate_kbps
+    value = 1.0 if 24 <= kbps <= 400 else 0.5 if LEAST_KBPS <= kbps <= MOST_KBPS else 0.0
+    if stated and case.evidence.runtime_secs and not 0.5 <= kbps / stated.value <= 2.5:
+        value = 0.0 if kbps < stated.value else min(value, 0.5)
+    return _component("size", value, f"{kbps:.0f} kbit/s by size" + (f", {stated.value} stated" if stated else ""))
 
 
-def _seeders(_: Kind, __: BookWish, release: Release) -> Component:
-    if release.seeders is None:
-        return Component("seeders", WEIGHTS["seeders"], None, "number of seeders not stated")
-    value = min(1.0, 0.6 + release.seeders / 25) if release.seeders else 0.0
-    return Component("seeders", WEIGHTS["seeders"], value, f"{release.seeders} seeding")
-
-
-_COMPONENTS: tuple[Callable[[Kind, BookWish, Release], Component | None], ...] = (
+_COMPONENTS: tuple[Callable[[Case], Component | None], ...] = (
     _title,
     _author,
-    _narrator,
     _series,
-    _format,
+    _narrator,
+    _runtime,
+    _language,
+    _edition,
+    _kind,
     _size,
-    _seeders,
 )
 
 
-# --- gates: each refuses for one reason; an unknown never refuses ------------------------------------------------------
-
-
-def is_the_right_kind(kind: Kind, _: BookWish, release: Release) -> Reason | None:
-    types = set(release.filetypes)
-    wrong_types = (
-        types and not types & AUDIO_TYPES if kind is Kind.AUDIOBOOK else types and not types & TEXT_TYPES
-    )  # fmt: skip
-    if (release.kind is not None and release.kind is not kind) or wrong_types:
-        offered = release.kind or " ".join(release.filetypes)
-        return _refusal("wrong_kind", f"It is offered as {offered}, not as {kind}.", offered=str(offered))
-    return None
-
-
-def speaks_the_language(_: Kind, wish: BookWish, release: Release) -> Reason | None:
-    if wish.language and release.language and wish.language != release.language:
-        return _refusal("wrong_language", f"It is in “{release.language}”, “{wish.language}” is wished.")
-    return None
-
-
-def is_the_work(_: Kind, wish: BookWish, release: Release) -> Reason | None:
-    value = title_similarity(wish.title, release.title, structured=bool(release.authors))
-    if value < CLASH:
-        return _refusal("other_title", "The title is another one.", similarity=round(value, 2))
-    return None
-
-
-def is_by_the_author(_: Kind, wish: BookWish, release: Release) -> Reason | None:
-    if wish.authors and release.authors:
-        value = people_similarity(wish.authors, release.authors)
-        if value < CLASH:
-            return _refusal("other_author", f"It is by {', '.join(release.authors)}.", similarity=round(value, 2))
-    return None
-
-
-def is_read_by_the_narrator(kind: Kind, wish: BookWish, release: Release) -> Reason | None:
-    if kind is Kind.AUDIOBOOK and wish.narrators and release.narrators:
-        value = people_similarity(wish.narrators, release.narrators)
-        if value < CLASH:
-            return _refusal(
-                "other_narrator", f"It is read by {', '.join(release.narrators)}.", similarity=round(value, 2)
-            )
-    return None
-
-
-def is_not_about_the_work(_: Kind, wish: BookWish, release: Release) -> Reason | None:
-    found = _NOT_THE_WORK.search(release.title)
-    if found and not _NOT_THE_WORK.search(wish.title):
-        return _refusal("about_the_work", f"It seems to be a text about the work (“{found.group(0)}”).")
-    return None
-
-
-def is_whole(_: Kind, wish: BookWish, release: Release) -> Reason | None:
-    if release.abridged and wish.abridged is False:
-        return _refusal("abridged", "It is abridged; the unabridged book is wished.")
-    return None
-
-
-def is_alive(_: Kind, __: BookWish, release: Release) -> Reason | None:
-    if release.seeders == 0:
-        return _refusal("no_seeders", "Nobody seeds it.")
-    return None
-
-
-GATES: tuple[Callable[[Kind, BookWish, Release], Reason | None], ...] = (
-    is_the_right_kind,
-    speaks_the_language,
-    is_the_work,
-    is_by_the_author,
-    is_read_by_the_narrator,
-    is_not_about_the_work,
-    is_whole,
-    is_alive,
-)
-
-
-# --- comparing names ----------------------------------------------------------------------------------------------------
-
-
-def normal(text: str) -> str:
-    """Lower-case ASCII words: “L'Île mystérieuse” → “l ile mysterieuse”."""
-    return " ".join(re.findall(r"[a-z0-9]+", anyascii(text).casefold()))
-
-
-def similarity(a: str, b: str) -> float:
-    """0..1, insensitive to case, accents, punctuation and word order."""
-    return fuzz.token_sort_ratio(normal(a), normal(b)) / 100
-
-
-def title_similarity(wished: str, offered: str, *, structured: bool) -> float:
-    """Titles alike, with or without a subtitle or series tail. A bare indexer title (not `structured`) also carries
-    author, year and format, so the wished words only have to stand in it."""
-    whole = similarity(wished, offered)
-    heads = similarity(_head(wished), _head(offered)) * 0.97
-    if structured:
-        return max(whole, heads)
-    words, offered_words = normal(wished).split(), set(normal(offered).split())
-    contained = sum(w in offered_words for w in words) / len(words) if words else 0.0
-    return max(whole, heads, contained * 0.93)
-
-
-def people_similarity(wished: tuple[str, ...], offered: tuple[str, ...]) -> float:
-    """The best match of any wished person among the offered ones: one right author of two is the right book."""
-    return max((_person(w, o) for w in wished for o in offered), default=0.0)
-
-
-def _person(a: str, b: str) -> float:
-    """Names alike, with “H. G. Wells”, “H.G. Wells” and “Herbert George Wells” being one person."""
-    words_a, words_b = normal(a).split(), normal(b).split()
-    if not words_a or not words_b:
-        return 0.0
-    if words_a[-1] == words_b[-1] and _initials(words_a) == _initials(words_b):
-        return 1.0
-    return similarity(a, b)
-
-
-def _initials(words: list[str]) -> str:
-    given = words[:-1]
-    return "".join(w if len(w) <= 2 and w.isalpha() and len(given) == 1 else w[0] for w in given)
-
-
-def _head(title: str) -> str:
-    return re.split(r"[:(\[]| - ", title, maxsplit=1)[0]
-
-
-def _named_in(people: tuple[str, ...], text: str) -> bool:
-    words = set(normal(text).split())
-    return any(set(normal(p).split()) <= words for p in people if normal(p))
-
-
-def _sentence(components: tuple[Component, ...], gates: tuple[Reason, ...]) -> str:
-    if gates:
-        return " ".join(g.message for g in gates)
-    weak = [c for c in components if c.value is None or c.value < 0.75]
-    if not weak:
-        return "Everything the wish names fits."
-    return "Doubtful: " + "; ".join(f"{c.name} ({c.text})" for c in weak) + "."
-
-
-def _refusal(code: str, message: str, **evidence: str | float) -> Reason:
-    return Reason(code, message, "Approve it by hand if you know better.", evidence)
+def span(secs: float) -> str:
+    return f"{secs / 3600:.1f} h" if secs >= 3600 else f"{max(1, round(secs / 60))} min"

@@ -1,0 +1,167 @@
+"""Is this the same title? Spelling, punctuation, articles and subtitles may differ; a word or a number more is another work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+
+from rapidfuzz import fuzz
+
+from earmark.core.reading.words import COUNTING, is_number
+
+ARTICLES = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "le",
+        "la",
+        "les",
+        "el",
+        "los",
+        "las",
+        "il",
+        "lo",
+        "gli",
+        "l",
+        "een",
+        "het",
+        "de",
+    ]
+)
+_LIGHT = frozenset(
+    [
+        "and",
+        "of",
+        "in",
+        "to",
+        "for",
+        "with",
+        "from",
+        "on",
+        "at",
+        "by",
+        "und",
+        "von",
+        "du",
+        "des",
+        "y",
+        "et",
+        "e",
+        "i",
+        "di",
+        "da",
+        "del",
+        "della",
+        "or",
+        "as",
+        "is",
+        "van",
+        "en",
+    ]
+)
+SAME = 0.85  # from here on two titles name one work
+SPLIT_SUBTITLES = 0.6  # one main title, two subtitles: perhaps two works
+
+Words = tuple[str, ...]
+
+
+def bare(words: Words) -> Words:
+    """Without articles, unless nothing would be left."""
+    return tuple(w for w in words if w not in ARTICLES) or words
+
+
+@lru_cache(maxsize=8192)
+def alike(a: Words, b: Words, index: str = "") -> float:
+    """0..1 for two titles as words, whatever their order. `index`: a number that may stand in one of them only, because it
+    is the place in the series."""
+    if a == b or "".join(a) == "".join(b):
+        return 1.0
+    left, right = list((Counter(a) - Counter(b)).elements()), list((Counter(b) - Counter(a)).elements())
+    fuzzy = 0.0
+    for word in list(left):
+        twin = next((w for w in right if _one_word(word, w)), None)
+        if twin is not None:
+            left.remove(word)
+            right.remove(twin)
+            fuzzy += 0.01
+    if left and right and "".join(left) == "".join(right):
+        return 0.98  # "light house" and "lighthouse"
+    spare = {index, "1"} if index else {"1"}
+    extra = 0.0
+    other = 0
+    for word in (*left, *right):
+        if is_number(word):
+            if word in spare and (word == index or not index):
+                extra += 0.1
+                continue
+            return 0.2
+        if word in COUNTING:
+            extra += 0.1
+        elif word in _LIGHT or word in ARTICLES:
+            extra += 0.25
+        else:
+            extra += 1.0
+            other += 1
+    common = max(len(a), len(b)) - max(len(left), len(right))
+    value = max(0.0, common / (common + extra) - fuzzy) if common > 0 else 0.0
+    return min(value * 0.75, 0.55) if other else min(value, 0.97)
+
+
+def _one_word(a: str, b: str) -> bool:
+    """A misspelling, a plural, a transliteration; never two numbers."""
+    if is_number(a) or is_number(b) or min(len(a), len(b)) < 4:
+        return False
+    return fuzz.ratio(a, b) >= (86 if min(len(a), len(b)) > 5 else 88)
+
+
+def compare(wished: tuple[Words, Words], offered: tuple[Words, Words], *, series: Words, index: str) -> float:
+    """0..1 for (main title, subtitle) against (main title, subtitle). `series` and `index` are the wished ones."""
+    (w_main, w_sub), (o_main, o_sub) = wished, offered
+    whole = alike(w_main + w_sub, o_main + o_sub, index)
+    if whole >= SAME:
+        return whole
+    mains = alike(w_main, o_main, index)
+    best = whole
+    if mains >= SAME:
+        best = max(best, mains * _subtitles(w_sub, o_sub, series, index))
+    if w_sub and not o_sub:  # "The Lamplighters: The Salt Road" and "The Salt Road"
+        best = max(best, alike(w_sub, o_main, index) * 0.97 if len(w_sub) > 1 else 0.0)
+    if o_sub and not w_sub:  # "The Salt Road" and "The Lamplighters: The Salt Road"
+        in_series = bool(series) and alike(series, o_main, index) >= SAME
+        best = max(best, alike(w_main, o_sub, index) * (0.99 if in_series else 0.87))
+    if o_sub and w_sub:
+        best = max(best, min(alike(w_main, o_sub, index), alike(w_sub, o_main, index)))
+    return best
+
+
+def _subtitles(w_sub: Words, o_sub: Words, series: Words, index: str) -> float:
+    if not w_sub and not o_sub:
+        return 1.0
+    if series and o_sub and (alike(series, _without_place(o_sub), index) >= SAME):
+        return 1.0
+    if not w_sub or not o_sub:
+        return 0.96
+    value = alike(w_sub, o_sub, index)
+    if value >= 0.6 or set(w_sub) <= set(o_sub) or set(o_sub) <= set(w_sub):
+        return 0.96
+    return 0.92 if len(set(w_sub) & set(o_sub)) * 2 >= min(len(w_sub), len(o_sub)) else SPLIT_SUBTITLES
+
+
+def _without_place(words: Words) -> Words:
+    return tuple(
+        w for w in words if w not in COUNTING and not is_number(w) and w not in {"series", "saga", "trilogy", "novel"}
+    )
+
+
+def contains(words: Words, phrase: Words) -> bool:
+    """`phrase` stands in `words`, in one piece."""
+    if not phrase or len(phrase) > len(words):
+        return False
+    first, length = phrase[0], len(phrase)
+    return any(words[at] == first and words[at : at + length] == phrase for at in range(len(words) - length + 1))

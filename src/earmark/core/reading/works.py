@@ -1,0 +1,326 @@
+"""The wish against the title of a release: which piece is the title, which the author, and is it that work, a set that
+holds it, or another work?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from earmark.core.reading import persons, rules, titles
+from earmark.core.reading.anatomy import Notes, people, read_title
+from earmark.core.reading.evidence import Evidence, Piece, Role, SeriesPlace
+from earmark.core.reading.words import clean, is_number, tokens
+from earmark.core.wish import BookWish
+
+Words = tuple[str, ...]
+
+
+class Relation(StrEnum):
+    """What a release is to the wished work."""
+
+    SAME = "same"
+    SET = "set"  # several works, the wished one among them
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """A wish, read once for all candidates."""
+
+    wish: BookWish
+    main: Words
+    sub: Words
+    phrase: Words  # the title as it stands, to be found in lists of contents
+    series: Words
+    index: str
+    marks: frozenset[str]
+    authors: tuple[Words, ...]
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkMatch:
+    """`title` 0..1; `author` 0..1 or None when none is told; `place` 1.0, 0.0 (another place in the series) or None."""
+
+    relation: Relation
+    title: float
+    said_title: str
+    author: float | None
+    said_authors: tuple[str, ...]
+    place: float | None
+    said_place: str
+    voices: tuple[str, ...] = ()  # wished narrators that stand in a piece of the title
+    loose: tuple[str, ...] = ()  # pieces of the title that nothing explains
+
+
+@lru_cache(maxsize=256)
+def wished(wish: BookWish) -> Wished:
+    notes = Notes()
+    pieces = [p for p in read_title(clean(wish.title), notes, structured=True) if p.words]
+    main = titles.bare(pieces[0].main or pieces[0].words) if pieces else ()
+    sub = tuple(w for p in pieces[:1] for w in p.sub) + tuple(w for p in pieces[1:] for w in p.words)
+    index = (wish.series_index or "").strip().lower().lstrip("#")
+    index = "-".join(part.strip().lstrip("0") or "0" for part in index.split("-")) if index else ""
+    whole = (
+        rules.SET in notes.marks or rules.SET_HINT in notes.marks or rules.WITH_OTHERS in notes.marks or "-" in index
+    )
+    return Wished(
+        wish=wish,
+        main=main,
+        sub=titles.bare(sub) if sub else (),
+        phrase=titles.bare(tokens(clean(wish.title.split(":")[0]))),
+        series=titles.bare(tokens(clean(wish.series))) if wish.series else (),
+        index=index,
+        marks=frozenset(notes.marks),
+        authors=tuple(tokens(clean(a)) for a in wish.authors),
+        is_set=whole,
+    )
+
+
+def match_work(w: Wished, e: Evidence) -> WorkMatch:
+    """Which work is it? Authors in a field are believed; in a bare title the wish shows which piece is the author."""
+    author, said_authors, left, cut = _author(w, e)
+    value, said, loose, voices = _title(w, e, left, cut)
+    place, said_place = _place(w, e, value)
+    relation = Relation.SAME
+    if value < titles.SAME and place == 1.0 and (author or 0.0) >= 0.9 and w.series and not _many(w, e):
+        value = max(value, 0.88)  # one place in one series by one author: the title of another market
+    held = _held(w, e, value, author)
+    if held is not None:
+        relation, value = Relation.SET, held
+        place = None
+    elif value < titles.SPLIT_SUBTITLES - 0.05:
+        relation = Relation.OTHER
+    return WorkMatch(relation, value, said, author, said_authors, place, said_place, voices, loose)
+
+
+# --- author -------------------------------------------------------------------------------------------------------------
+
+
+Author = tuple[float | None, tuple[str, ...], list[Piece], Words]
+"""The author's likeness, who is named, the pieces left for the title, and the author's words if they stand inside one."""
+
+
+def _author(w: Wished, e: Evidence) -> Author:
+    """Who wrote it. Authors in a field are believed; in a bare title the wish shows where the author stands."""
+    left = [p for p in e.pieces if p.role not in (Role.AUTHOR, Role.NARRATOR)]
+    named = tuple(a.value for a in e.authors)
+    if not w.wish.authors:
+        return None, named, left, ()
+    best = persons.of_set(w.wish.authors, named) if named else None
+    if best is not None and best < persons.ALIKE and e.structured and _swapped(w, named):
+        named, best = (), None
+    elif e.structured or (best is not None and best >= persons.ALIKE):
+        return best, named, left, ()
+    found = _author_in_pieces(w, e, left)
+    if found is not None:
+        return found
+    if best is not None:
+        return best, named, left, ()
+    if any(len(a) > 1 and titles.contains(e.tag_words, a) for a in w.authors):
+        return 0.9, ("named in the uploader's line",), left, ()
+    return _stranger(w, left)
+
+
+def _author_in_pieces(w: Wished, e: Evidence, left: list[Piece]) -> Author | None:
+    for piece in (p for p in e.pieces if p.role is Role.AUTHOR):
+        if any(titles.contains(piece.words, a) for a in w.authors):
+            return 0.95, (piece.text,), left, ()
+    for piece in left:
+        if piece.role is Role.NOTE and len(left) == 1:
+            continue
+        likeness = max(persons.of_set(w.wish.authors, (name,)) for name in _people_in(piece))
+        if likeness >= persons.ALIKE:
+            return likeness, (piece.text,), [p for p in left if p is not piece], ()
+    for piece in left:
+        inside = next((a for a in w.authors if len(a) > 1 and titles.contains(piece.words, a)), None)
+        if inside:
+            return 0.93, (" ".join(inside),), left, inside
+    return None
+
+
+def _stranger(w: Wished, left: list[Piece]) -> Author:
+    """A bare title whose other side of the dash is plainly a person, but not the wished one."""
+    sides = [p for p in left if p.role is Role.ANY]
+    others = [
+        p for p in sides if _looks_like_a_person(p) and titles.alike(w.main, titles.bare(p.main), w.index) < titles.SAME
+    ]
+    if len(sides) > 1 and others and len(others) < len(left):
+        likeness = max(persons.of_set(w.wish.authors, (p.text,)) for p in others)
+        return likeness, tuple(p.text for p in others), left, ()
+    return None, (), left, ()
+
+
+def _swapped(w: Wished, named: tuple[str, ...]) -> bool:
+    """The title stands in the field of the author."""
+    return any(titles.alike(w.main, titles.bare(tokens(name))) >= titles.SAME for name in named)
+
+
+@lru_cache(maxsize=8192)
+def _people_in(piece: Piece) -> tuple[str, ...]:
+    return (piece.text, *people(piece.text))
+
+
+def _looks_like_a_person(piece: Piece) -> bool:
+    """Two to four capitalised words without a number or a word that only titles have."""
+    words = piece.text.replace(",", " ").split()
+    if not 2 <= len(words) <= 4 or piece.sub:
+        return False
+    return all(w[0].isupper() and not w[0].isdigit() for w in words) and not any(
+        t in titles.ARTICLES or t in {"of", "and", "in", "to"} or is_number(t) for t in piece.words
+    )
+
+
+# --- title --------------------------------------------------------------------------------------------------------------
+
+
+def _title(
+    w: Wished, e: Evidence, left: list[Piece], cut: Words
+) -> tuple[float, str, tuple[str, ...], tuple[str, ...]]:
+    best, best_at, said = 0.0, (0, 0), left[0].text if left else ""
+    shaped = [_shape(p, cut) for p in left]
+    for at, (main, sub) in enumerate(shaped):
+        options = [((main, sub), (at, at + 1))]
+        if at + 1 < len(shaped):
+            following = shaped[at + 1]
+            options.append(((main, sub + following[0] + following[1]), (at, at + 2)))
+        for offered, span in options:
+            value = titles.compare((w.main, w.sub), offered, series=w.series, index=w.index)
+            if left[at].role is Role.NOTE:
+                value = min(value, 0.93)
+            if e.year and str(e.year.value) in w.main:
+                year = (str(e.year.value),)
+                value = max(value, titles.alike(w.main, offered[0] + year, w.index))
+            if value > best + 1e-9:
+                best, best_at, said = value, span, left[at].text
+    for name in e.also_known_as:
+        value = titles.alike(w.main, titles.bare(tokens(clean(name))), w.index) * 0.95
+        if value > best and value >= titles.SAME:
+            best, said = value, name
+    loose, voices = _leftovers(w, e, [p for at, p in enumerate(left) if not best_at[0] <= at < best_at[1]])
+    if loose and best >= titles.SAME:
+        best = max(titles.SAME, best - 0.04 * len(loose))
+    return best, said, loose, voices
+
+
+@lru_cache(maxsize=8192)
+def _shape(piece: Piece, cut: Words) -> tuple[Words, Words]:
+    main, sub = (piece.main or piece.words), piece.sub
+    if cut:
+        for at in range(len(main) - len(cut) + 1):
+            if main[at : at + len(cut)] == cut:
+                main = main[:at] + main[at + len(cut) :]
+                break
+    return titles.bare(main) if main else (), titles.bare(sub) if sub else ()
+
+
+def _leftovers(w: Wished, e: Evidence, pieces: list[Piece]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Pieces beside the title: a series or a wished voice explain themselves, the rest stays loose."""
+    loose: list[str] = []
+    voices: list[str] = []
+    names = [titles.bare(tokens(s.value.name)) for s in e.series if s.value.name]
+    for piece in pieces:
+        voice = next((n for n in w.wish.narrators if persons.same(n, piece.text) >= persons.ALIKE), None)
+        words = titles.bare(piece.words)
+        if voice:
+            voices.append(voice)
+        elif (w.series and titles.contains(words, w.series)) or any(n and titles.contains(words, n) for n in names):
+            continue
+        elif not all(is_number(x) or x in {"book", "vol", "volume"} for x in words):
+            loose.append(piece.text)
+    return tuple(loose), tuple(voices)
+
+
+# --- place in a series, sets ----------------------------------------------------------------------------------------------
+
+
+def _place(w: Wished, e: Evidence, title: float) -> tuple[float | None, str]:
+    """1.0: the wished place; 0.0: another; None: not told, or of another series."""
+    if not w.index:
+        return None, ""
+    told: list[tuple[float, SeriesPlace]] = []
+    for fact in e.series:
+        name = titles.bare(tokens(fact.value.name)) if fact.value.name else ()
+        named = not name or _one_series(w, name)
+        if fact.value.index and named:
+            told.append((1.0 if _same_place(w.index, fact.value.index) else 0.0, fact.value))
+    if not told:
+        return None, ""
+    best = max(told, key=lambda row: row[0])
+    return best[0], f"{best[1].name} {best[1].index}".strip()
+
+
+def _one_series(w: Wished, name: Words) -> bool:
+    if not w.series:
+        return titles.alike(w.main, name, w.index) >= titles.SAME
+    if (
+        titles.alike(w.series, name, "") >= titles.SAME
+        or titles.contains(name, w.series)
+        or titles.contains(w.series, name)
+    ):
+        return True
+    return titles.alike(w.main, name, w.index) >= titles.SAME
+
+
+def _same_place(wished_index: str, offered: str) -> bool:
+    if wished_index == offered:
+        return True
+    try:
+        return float(wished_index) == float(offered)
+    except ValueError:
+        return False
+
+
+def _range(index: str) -> tuple[float, float] | None:
+    first, dash, last = index.replace(",", "-").partition("-")
+    try:
+        return (float(first), float(last.rpartition("-")[2])) if dash else None
+    except ValueError:
+        return None
+
+
+def _many(w: Wished, e: Evidence) -> bool:
+    """Does the release hold several works?"""
+    marks = set(e.marks) - w.marks
+    if rules.SET in marks or rules.WITH_OTHERS in marks:
+        return True
+    spans = [s for s in e.series if _range(s.value.index)]
+    single = any(s.value.index and not _range(s.value.index) for s in e.series)
+    return bool(spans) or (rules.SET_HINT in marks and not single)
+
+
+def _held(w: Wished, e: Evidence, title: float, author: float | None) -> float | None:
+    """The title's worth if the release is a set that holds the wished work, else None."""
+    if w.is_set or (author is not None and author < persons.ALIKE):
+        return None
+    if _many(w, e) and (worth := _among(w, e, title)):
+        return worth
+    if author is not None and len(w.phrase) > 1 and title < titles.SAME:
+        listed = (titles.bare(tokens(text)) for text in e.contents)
+        return 0.75 if any(titles.contains(words, w.phrase) for words in listed) else None
+    return None
+
+
+def _among(w: Wished, e: Evidence, title: float) -> float | None:
+    """Is the wished work among the several? By its place in the series, else by its name, else by the series' name."""
+    spans = [(s.value, r) for s in e.series if (r := _range(s.value.index))]
+    if spans and w.index and is_number(w.index) and "-" not in w.index:
+        inside = [place for place, (low, high) in spans if low <= float(w.index) <= high]
+        if not inside:
+            return None
+        for place in inside:
+            name = titles.bare(tokens(place.name)) if place.name else ()
+            if not name or _one_series(w, name) or _shares(w.series, name):
+                return 0.8
+    if title >= titles.SAME:
+        hint_only = rules.SET not in e.marks and rules.WITH_OTHERS not in e.marks and not spans
+        return None if hint_only else 0.8  # "The Salt Road (The Lamplighter Trilogy)" is one book
+    names = [titles.bare(p.words) for p in e.pieces]
+    if any(titles.contains(words, w.main) for words in names):
+        return 0.8
+    return 0.75 if w.series and any(titles.contains(words, w.series) for words in names) else None
+
+
+def _shares(a: Words, b: Words) -> bool:
+    return bool(a and b) and (titles.contains(a, b) or titles.contains(b, a))
