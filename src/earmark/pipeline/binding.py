@@ -37,7 +37,8 @@ from earmark.store import candidates, tickets, torrents
 
 COVER = "cover.jpg"
 FACTS = "bound.json"  # what was bound, for the placing that follows
-NOT_KEPT = frozenset({".cue", ".txt"})  # a sheet of files that are no more, and notes of uploaders
+NOT_KEPT = frozenset({".cue", ".txt"})
+PICTURES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,14 @@ async def _plan(
         )
         detail |= {"order": [source.path.name for source in plan.sources], "doubts": [d.code for d in plan.doubts]}
         detail |= {"notes": list(beside.notes), "left_out": [path.name for path in plan.left_out]}
-    documents = tuple(path for path in beside.documents if path.suffix.lower() not in NOT_KEPT)
+    documents = tuple(path for path in beside.documents if not _is_ours_by_now(path, cover))
     return replace(plan, bitrate_kbps=ticket.request.constraints.bitrate_kbps), documents
+
+
+def _is_ours_by_now(document: Path, cover: Path | None) -> bool:
+    """What the finished book says itself: sheets of files that are no more, notes of uploaders, the cover."""
+    picture = document.suffix.lower() in PICTURES and document.stem.casefold() in {"cover", "folder", "front"}
+    return document.suffix.lower() in NOT_KEPT or (picture and cover is not None)
 
 
 def profile_of(converter: ConverterSettings) -> BindProfile:
