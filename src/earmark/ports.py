@@ -11,6 +11,7 @@ from typing import Protocol
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.decision import Decision
 from earmark.core.facts import BookFacts as BookFacts  # noqa: PLC0414 - adapters take it from here
+from earmark.core.reasons import JsonValue
 from earmark.core.release import Account, Release
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentStatus
 from earmark.core.wish import BookWish, Kind, Wish
@@ -208,6 +209,32 @@ class Matcher(Protocol):
     """Judges releases against a wish. The deterministic one always stands; others may only add to it."""
 
     async def judge(self, kind: Kind, wish: Wish, releases: Sequence[Release], *, vip_member: bool) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a witness is asked: standing instructions, the case as quoted data, and the closed JSON schema of the answer."""
+
+    system: str
+    prompt: str
+    schema: Mapping[str, JsonValue]
+
+
+class Witness(Protocol):
+    """A language model that is heard about doubtful matches. It knows no ticket and keeps nothing."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    async def ask(self, question: Question) -> str:
+        """The answer as the model gave it: JSON of the schema, if the model kept to it. Raises TransientError when it is
+        late, away or busy, PermanentError when it refuses us."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 ProgressSink = Callable[[BindProgress], None]

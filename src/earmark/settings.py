@@ -181,10 +181,33 @@ class MatcherSettings(Section):
     )
     llm_provider: Literal["none", "anthropic", "openai", "local"] = Field(
         "none",
-        description="A language model as second opinion. Read and checked now, asked by the matcher to come.",
+        description="A language model as a witness for doubtful matches: it may carry a decision over the approval line, never "
+        "past a hard rule. `local` is any server with OpenAI's interface (set `llm_base_url`). Needs the extra: "
+        "`pip install 'earmark[llm]'`. Titles and descriptions of the releases in question go to the provider.",
     )
     llm_model: str | None = Field(None, description="Model name for the provider.")
-    api_key: SecretStr | None = Field(None, description="Key for the provider.")
+    api_key: SecretStr | None = Field(None, description="Key for the provider; `local` may do without.")
+    llm_base_url: str | None = Field(
+        None, description="Address of the provider's interface, e.g. `http://localhost:11434/v1`. Default: the provider's own."
+    )
+    llm_band: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="The witness is asked only where the score lies less than this from `auto_approve_threshold`, or where "
+        "files of an album could not be told apart; 0 = for files only.",
+    )
+    llm_timeout_secs: float = Field(
+        30.0, gt=0, le=600, description="How long to wait for the witness; then the rules decide alone."
+    )
+    llm_daily_budget: int = Field(
+        100, ge=0, description="Questions to the witness a day (UTC). Questions asked before are answered from memory."
+    )
+
+    @field_validator("llm_base_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        return _http_url(value) if value is not None else None
 
     @model_validator(mode="after")
     def _model_named(self) -> MatcherSettings:
@@ -192,6 +215,10 @@ class MatcherSettings(Section):
             raise ValueError(
                 "`llm_model` is missing: name the model the provider should use, or set llm_provider to none"
             )
+        if self.llm_provider in ("anthropic", "openai") and self.api_key is None:
+            raise ValueError("`api_key` is missing: make one at the provider, or set llm_provider to none")
+        if self.llm_provider == "local" and self.llm_base_url is None:
+            raise ValueError("`llm_base_url` is missing: name the server, e.g. http://localhost:11434/v1")
         return self
 
 
@@ -235,6 +262,21 @@ class ProcessingSettings(Section):
         60.0, ge=0, description="Wait before the second try; doubles with each further one."
     )
     retry_max_delay_secs: float = Field(3600.0, ge=0, description="Longest wait between two tries.")
+    stall_first_secs: float = Field(
+        300.0,
+        gt=0,
+        description="A download that nobody seeds gives way to the next acceptable release after this long; any that stands "
+        "still says so.",
+    )
+    stall_second_secs: float = Field(
+        1800.0,
+        gt=0,
+        description="So does one with peers, or with a part here, and one that is tried for the second time. A download "
+        "that has stood still so long leaves its slot to others.",
+    )
+    stall_third_secs: float = Field(
+        7200.0, gt=0, description="Patience with a release that is tried for the third and last time."
+    )
     min_free_space_mib: int = Field(
         500, ge=0, description="Grabs wait while the download disk would have less than this left."
     )
@@ -247,6 +289,19 @@ class ProcessingSettings(Section):
                 "`retry_max_delay_secs` is smaller than `retry_initial_delay_secs`: raise the one or lower the other"
             )
         return self
+
+    @model_validator(mode="after")
+    def _stalls_grow(self) -> ProcessingSettings:
+        if not self.stall_first_secs <= self.stall_second_secs <= self.stall_third_secs:
+            raise ValueError(
+                "the `stall_` limits must grow: `stall_first_secs` ≤ `stall_second_secs` ≤ `stall_third_secs`"
+            )
+        return self
+
+    @property
+    def stall_limits(self) -> tuple[float, float, float]:
+        """The three patiences in seconds, growing."""
+        return self.stall_first_secs, self.stall_second_secs, self.stall_third_secs
 
 
 class LibrarySettings(Section):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from earmark.core.reasons import Reason
 from earmark.core.release import Release
 from earmark.core.states import ApprovalReason
+from earmark.core.testimony import WitnessRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Decision:
     threshold: float
     reasons: tuple[ApprovalReason, ...] = field(default=())  # empty means: approved without asking
     policy_version: str = ""
+    witness: WitnessRecord | None = None  # None: the witness was not asked
 
     @property
     def needs_a_human(self) -> bool:

@@ -31,6 +31,7 @@ from earmark.ports import (
     MediaServer,
     MetadataProvider,
     TorrentClient,
+    Witness,
 )
 from earmark.settings import Settings
 from earmark.settings_file import Changes
@@ -85,6 +86,7 @@ class House:
     matcher: Matcher
     server: MediaServer | None = None
     providers: tuple[MetadataProvider, ...] = ()
+    witness: Witness | None = None
     bus: Bus = field(default_factory=Bus)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free

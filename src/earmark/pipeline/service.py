@@ -36,6 +36,7 @@ from earmark.ports import IndexerHealth
 from earmark.servers import open_server
 from earmark.settings import ServerSettings, Settings
 from earmark.store import Database, Vault, sole_service, tickets
+from earmark.witness import open_witness
 
 log = structlog.get_logger("earmark")
 
@@ -108,6 +109,7 @@ async def _open_rooms(
             matcher=SoberMatcher(settings.matcher.auto_approve_threshold),
             server=open_server(settings, clock=clock),
             providers=open_providers(settings, clock=clock),
+            witness=open_witness(settings),
             clock=clock,
             config_file=config_file,
         )
@@ -120,6 +122,8 @@ async def _open_rooms(
                 await house.server.close()
             for provider in house.providers:
                 await provider.close()
+            if house.witness is not None:
+                await house.witness.close()
             for indexer in house.indexers.values():
                 await indexer.close()
     finally:

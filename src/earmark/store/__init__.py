@@ -6,7 +6,19 @@ no rules but those that keep the tables true. `Database` opens SQLite or Postgre
 
 from __future__ import annotations
 
-from earmark.store import alerts, blocklist, candidates, decisions, events, journal, tasks, tickets, torrents, vault
+from earmark.store import (
+    alerts,
+    blocklist,
+    candidates,
+    decisions,
+    events,
+    journal,
+    tasks,
+    tickets,
+    torrents,
+    vault,
+    verdicts,
+)
 from earmark.store.alerts import Alert, Severity
 from earmark.store.claim import DatabaseInUse, sole_service
 from earmark.store.database import Database, Tx
@@ -52,4 +64,5 @@ __all__ = [
     "tickets",
     "torrents",
     "vault",
+    "verdicts",
 ]

@@ -213,6 +213,22 @@ class BlockColumns(TypedColumns):
 blocked_release = Table("blocked_release", metadata, BlockColumns)
 
 
+class VerdictColumns(TypedColumns):
+    id = Column(Serial, primary_key=True)
+    digest = Column(Text, nullable=False)  # of the question, the provider and the model
+    at: Column[datetime] = Column(UtcTime, nullable=False)
+    provider = Column(Text, nullable=False)
+    model = Column(Text, nullable=False)
+    answer: Column[str | None] = Column(Text)  # None: none came, or none that could be read
+    fault: Column[str | None] = Column(Text)  # why not, as a reason's code
+
+
+# Every question to the language model: what it costs a day, and what need not be asked again.
+verdict = Table("verdict", metadata, VerdictColumns)
+Index("ix_verdict_digest", verdict.c.digest, verdict.c.id)
+Index("ix_verdict_at", verdict.c.at)
+
+
 class AlertColumns(TypedColumns):
     key = Column(Text, primary_key=True)
     severity = Column(Text, nullable=False)

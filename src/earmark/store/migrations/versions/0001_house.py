@@ -195,9 +195,23 @@ def upgrade() -> None:
     op.create_index("ix_torrent_client", "torrent", ["client", "removed_at"], unique=False)
     op.create_index("ix_torrent_guid", "torrent", ["guid"], unique=False, postgresql_using="hash")
     op.create_index("ix_torrent_ticket", "torrent", ["ticket_id"], unique=False)
+    op.create_table(
+        "verdict",
+        sa.Column("id", SERIAL, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_verdict"),
+    )
+    op.create_index("ix_verdict_digest", "verdict", ["digest", "id"], unique=False)
+    op.create_index("ix_verdict_at", "verdict", ["at"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("verdict")
     op.drop_table("torrent")
     op.drop_table("ticket_event")
     op.drop_table("processing_task")
