@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import commonpath
 
 from earmark.core.albums import words
 from earmark.core.albums.reading import AudioFile
@@ -99,20 +98,22 @@ def _read_leaf(files: Sequence[AudioFile], *, many_folders: bool) -> list[Named]
     cut = len(_common_prefix(stems))
     folder_disc, folder_side = _of_folders(files[0].folders)
     found = [_claims(stem, stem[cut:]) for stem in stems]
-    trusted = sum(number is not None for _, number, _, _ in found) >= TRUSTED_SHARE * len(found)
-    hundreds = (
-        all(n is not None and n > 100 and n % 100 for _, n, _, _ in found) and len({n for _, n, _, _ in found}) > 1
-    )
+    numbers = [number for _, number, _, _ in found if number is not None]
+    if len(numbers) < TRUSTED_SHARE * len(found):
+        found = [(disc, None, None, stem[cut:] or stem) for (disc, _, _, _), stem in zip(found, stems, strict=True)]
+    hundreds = len(numbers) == len(found) > 1 and all(n > 100 and n % 100 for n in numbers)
+    titles = [title for _, _, _, title in found]
+    again = len(_common_prefix(titles))  # what follows the number may begin alike too: “01-artist-title”
     named = []
-    for file, stem, claim in zip(files, stems, found, strict=True):
-        disc, number, side, title = claim if trusted else (claim[0], None, None, stem[cut:] or stem)
+    for file, stem, (disc, number, side, title) in zip(files, stems, found, strict=True):
+        names = list(_names(title, file.folders if many_folders else ()))
+        names += _names(title[again:], ()) if again else ()
+        names += _names(stem, ()) if cut and number is None else ()
         if hundreds and number is not None and disc is None:
-            disc, number = divmod(number, 100)
-        names = _names(title, file.folders if many_folders else ())
-        if not trusted and cut:
-            names = tuple(dict.fromkeys((*names, *_names(stem, ()))))
-        full = words.normal(title)
-        named.append(Named(file, folder_disc if disc is None else disc, number, side or folder_side, names, full))
+            place: tuple[int | None, int | None] = divmod(number, 100)
+        else:
+            place = (folder_disc if disc is None else disc, number)
+        named.append(Named(file, *place, side or folder_side, tuple(dict.fromkeys(names)), words.normal(title)))
     return named
 
 
@@ -127,7 +128,7 @@ def _common_prefix(stems: Sequence[str]) -> str:
     """What all names begin with, up to a parting sign: never half a word, nor any digit that may count."""
     if len(stems) < 2:
         return ""
-    prefix = re.sub(r"(?:\d+[-.x]?)+$", "", commonpath(list(stems)))
+    prefix = re.sub(r"(?:\d+[-.x]?)+$", "", _shared_start(min(stems), max(stems)))
     while prefix and prefix[-1].isalnum():
         if all(s[len(prefix) : len(prefix) + 1].isdecimal() for s in stems) and not prefix[-1].isdecimal():
             break
@@ -149,6 +150,10 @@ def _of_folders(folders: Sequence[str]) -> tuple[int | None, int | None]:
         if disc is None and _BONUS_FOLDER.fullmatch(low.strip()):
             disc = BONUS_DISC
     return disc, side
+
+
+def _shared_start(a: str, b: str) -> str:
+    return a[: next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))]
 
 
 def _claims(stem: str, rest: str) -> tuple[int | None, int | None, int | None, str]:
