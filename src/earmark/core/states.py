@@ -38,9 +38,9 @@ TRANSITIONS: dict[TicketState, frozenset[TicketState]] = {
     S.PENDING: frozenset({S.SEARCHING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
     S.SEARCHING: frozenset({S.MATCHING, S.PENDING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
     S.MATCHING: frozenset({S.NEEDS_APPROVAL, S.AUTO_APPROVED, S.PENDING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
-    S.NEEDS_APPROVAL: frozenset({S.APPROVED, S.REJECTED, S.PENDING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
-    S.AUTO_APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.PENDING, S.FAILED, S.CANCELLED}),
-    S.APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.PENDING, S.FAILED, S.CANCELLED}),
+    S.NEEDS_APPROVAL: frozenset({S.APPROVED, S.REJECTED, S.MATCHING, S.PENDING, S.DOWNLOADING, S.FAILED, S.CANCELLED}),
+    S.AUTO_APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.MATCHING, S.PENDING, S.FAILED, S.CANCELLED}),
+    S.APPROVED: frozenset({S.DOWNLOADING, S.NEEDS_APPROVAL, S.MATCHING, S.PENDING, S.FAILED, S.CANCELLED}),
     S.DOWNLOADING: frozenset({S.CONVERTING, S.MATCHING, S.FAILED, S.CANCELLED}),
     S.CONVERTING: frozenset({S.PLACING, S.MATCHING, S.FAILED, S.CANCELLED}),
     S.PLACING: frozenset({S.COMPLETED, S.MATCHING, S.FAILED, S.CANCELLED}),
@@ -50,8 +50,8 @@ TRANSITIONS: dict[TicketState, frozenset[TicketState]] = {
     S.CANCELLED: frozenset(),
 }
 """state -> the states it may become. PENDING is reached again by a new search, DOWNLOADING directly by a magnet a
-person gave, MATCHING again when the chosen release turned out bad and another is chosen; FAILED goes back to the last safe
-state: search (PENDING), grab (APPROVED) or deliver (DOWNLOADING)."""
+person gave, MATCHING again when the chosen release turned out bad, or a person refused one, and another is chosen;
+FAILED goes back to the last safe state: search (PENDING), grab (APPROVED) or deliver (DOWNLOADING)."""
 
 TERMINAL = frozenset({S.COMPLETED, S.REJECTED, S.FAILED, S.CANCELLED})
 SEARCHABLE = frozenset({S.PENDING, S.SEARCHING, S.MATCHING, S.NEEDS_APPROVAL, S.AUTO_APPROVED, S.APPROVED, S.FAILED})
@@ -166,6 +166,7 @@ class Downloading:
     download_speed_bps: int = 0  # bytes a second
     eta_secs: int | None = None
     finished_at: datetime | None = None  # when the last byte arrived
+    slot_given_up: bool = False  # it has stood still so long that another may download meanwhile
 
 
 @dataclass(frozen=True, slots=True)

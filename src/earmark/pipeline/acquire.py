@@ -14,14 +14,14 @@ from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, 
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
 from earmark.pipeline.ebooks import check_request
-from earmark.pipeline.failover import blocked_gate
+from earmark.pipeline.failover import blocked_gate, closed_to
 from earmark.pipeline.grab import admit_and_fetch, hand_to_client
 from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.mediaserver import refuse_present
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.ports import Indexer, SearchQuery
-from earmark.store import Event, Severity, alerts, blocklist, candidates, decisions, events, tickets
+from earmark.store import Event, Severity, alerts, candidates, decisions, events, tickets
 from earmark.store.codec import as_json
 
 S = TicketState
@@ -142,7 +142,7 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
         ticket = await tickets.require(tx, ticket_id)
         offers = await candidates.of_ticket(tx, ticket_id)
         asked = _asked(await events.of_ticket(tx, ticket_id))
-        blocked = await blocklist.of_ticket(tx, ticket_id)
+        blocked = await closed_to(tx, ticket, offers)
     if ticket.state is not S.MATCHING:
         return GO
     account = await house.fresh_account()

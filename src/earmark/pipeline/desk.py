@@ -26,6 +26,7 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import TicketRequest
 from earmark.pipeline.ebooks import check_request
+from earmark.pipeline.failover import let_go, refuse
 from earmark.pipeline.grab import take_magnet
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
@@ -64,6 +65,7 @@ __all__ = [
     "TicketView",
     "answer",
     "approve",
+    "block",
     "cancel",
     "events_since",
     "file_ticket",
@@ -144,16 +146,7 @@ async def approve(house: House, ticket_id: TicketId, candidate_idx: int | None, 
             raise IllegalTransition.between(ticket.state, S.APPROVED)
         chosen = ticket.payload.recommended_idx if candidate_idx is None else candidate_idx
         if chosen is None or chosen < 0 or await candidates.get(tx, ticket_id, chosen) is None:
-            raise BadCandidate(
-                Reason(
-                    "bad_candidate",
-                    "No release is recommended for this ticket; name the one to take."
-                    if chosen is None
-                    else f"This ticket has no candidate {chosen}; it has {ticket.payload.candidate_count}.",
-                    "Send candidate_idx from 0 to the number of candidates minus one, or search again.",
-                    {"field": "candidate_idx", "candidates": ticket.payload.candidate_count},
-                )
-            )
+            raise _no_such_candidate(chosen, ticket.payload.candidate_count)
         return await _move(tx, house, ticket, Approved(chosen, actor, house.now()), actor, wake=True)
 
 
@@ -162,6 +155,36 @@ async def reject(house: House, ticket_id: TicketId, reason: str | None, actor: s
     async with house.write() as tx:
         ticket = await tickets.require(tx, ticket_id)
         return await _move(tx, house, ticket, Rejected(house.now(), actor, reason), actor, wake=False)
+
+
+async def block(house: House, ticket_id: TicketId, candidate_idx: int, reason: str | None, actor: str) -> Ticket:
+    """This one release will not do for the ticket; the others may. If the ticket had chosen it, or is choosing, the rest
+    is judged again; what was begun of it leaves the client. Raises BadCandidate, or IllegalTransition where it is too
+    late to choose another."""
+    async with house.write() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        refused = await candidates.get(tx, ticket_id, candidate_idx) if candidate_idx >= 0 else None
+        if refused is None:
+            raise _no_such_candidate(candidate_idx, len(await candidates.of_ticket(tx, ticket_id)))
+        moved = await refuse(house, tx, ticket, refused.release.guid, reason or "", actor)
+    if moved:
+        await house.stop_act(ticket_id, ticket.run)
+        if ticket.torrent_hash is not None:
+            await let_go(house, InfoHash(ticket.torrent_hash))
+    return await get(house, ticket_id)
+
+
+def _no_such_candidate(idx: int | None, count: int) -> BadCandidate:
+    return BadCandidate(
+        Reason(
+            "bad_candidate",
+            "No release is recommended for this ticket; name the one to take."
+            if idx is None
+            else f"This ticket has no candidate {idx}; it has {count}.",
+            "Send candidate_idx from 0 to the number of candidates minus one, or search again.",
+            {"field": "candidate_idx", "candidates": count},
+        )
+    )
 
 
 async def answer(house: House, ticket_id: TicketId, word: str, actor: str) -> Ticket:

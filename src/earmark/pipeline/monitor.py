@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
+from earmark.core.stalling import ITS_OWN_TROUBLE, Sight, is_at_fault, rounds_lost
 from earmark.core.states import Converting, Downloading, StatePayload, TicketState
 from earmark.core.ticket import Ticket, TicketId, Waiting
 from earmark.core.torrents import InfoHash, TorrentState, TorrentStatus
 from earmark.pipeline.bus import Message
 from earmark.pipeline.duties import resume_what_owes
+from earmark.pipeline.failover import STALLED, give_way, let_go
 from earmark.pipeline.grab import give_to_client
 from earmark.pipeline.house import House, log
 from earmark.pipeline.progress import Progress
@@ -23,7 +25,6 @@ S = TicketState
 
 BUSY_SECS = 1.0  # how often the embedded client is looked at while something downloads: progress is live
 MISSING_GRACE_SECS = 15.0  # a client may take a moment before it lists a torrent it accepted
-STILL_AFTER = timedelta(minutes=5)
 BIND_SAVE_SECS = 2.0
 HEALS_BY_ITSELF = frozenset({"disk_full"})
 
@@ -53,8 +54,10 @@ async def look(house: House) -> bool:
             await alerts.clear(tx, f"disk:{house.download_dir}", house.now())
         await torrents.observe(tx, list(statuses.values()), house.now())
         downloading = [t for t in await tickets.in_states(tx, {S.DOWNLOADING}) if _unfinished(t)]
-        for ticket in downloading:
-            await _follow(house, tx, ticket, statuses)
+        left = {t.id: InfoHash(t.torrent_hash or "") for t in downloading if await _follow(house, tx, t, statuses)}
+    for info_hash in left.values():
+        await let_go(house, info_hash)
+    downloading = [t for t in downloading if t.id not in left]
     for gone in house.still_since.keys() - {t.id for t in downloading}:
         del house.still_since[gone]
     await _bring_back_lost(house, downloading, statuses)
@@ -66,29 +69,33 @@ def _unfinished(ticket: Ticket) -> bool:
     return isinstance(ticket.payload, Downloading) and ticket.payload.finished_at is None
 
 
-async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHash, TorrentStatus]) -> None:
-    """Bring one download's ticket up to date."""
+async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHash, TorrentStatus]) -> bool:
+    """Bring one download's ticket up to date. Tells whether the ticket has gone on without this torrent."""
     payload = ticket.payload
     if not isinstance(payload, Downloading):
-        return
+        return False
     status = statuses.get(InfoHash(payload.torrent_hash))
     if status is None:
-        return
+        return False
     now = house.now()
     if status.complete:
         done = replace(payload, progress_pct=100.0, download_speed_bps=0, eta_secs=None, finished_at=now)
         await tickets.update_payload(tx, ticket.id, done, now)
         await tickets.wait(tx, ticket.id, None, wake_at=now, at=now, attempt=0)
         house.progress.pop(ticket.id, None)
-        return
+        return False
+    still: timedelta | None = None
     if status.state is TorrentState.ERROR and status.error is not None:
         await _trouble(house, tx, ticket, status.error)
         if status.error.code not in HEALS_BY_ITSELF:
-            return
+            return False
     else:
-        await _tell_standstill(house, tx, ticket, payload, status)
+        still = _still_for(house, ticket.id, payload, status)
+        if await _stands_still(house, tx, ticket, still, status):
+            return True
     fresh = replace(
         payload,
+        slot_given_up=_leaves_slot(house, still, status),
         progress_pct=round(100 * status.progress, 2),
         download_speed_bps=status.download_rate,
         eta_secs=status.eta_secs,
@@ -96,30 +103,65 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
     if fresh != payload:
         await tickets.update_payload(tx, ticket.id, fresh, now)
     _tell(house, ticket.id, status)
+    return False
 
 
-async def _tell_standstill(house: House, tx: Tx, ticket: Ticket, before: Downloading, status: TorrentStatus) -> None:
-    """A download that does not move says so, with what the tracker said or that nobody has it; one that moves again
-    waits for nothing."""
+def _still_for(house: House, ticket_id: TicketId, before: Downloading, status: TorrentStatus) -> timedelta | None:
+    """How long this download has not moved, as far as we watched; None when it moves."""
     now = house.now()
-    moves = status.download_rate > 0 or round(100 * status.progress, 2) != before.progress_pct
-    since = house.still_since.setdefault(ticket.id, now)
-    if moves:
-        house.still_since[ticket.id] = now
+    since = house.still_since.setdefault(ticket_id, now)
+    if status.download_rate > 0 or round(100 * status.progress, 2) != before.progress_pct:
+        house.still_since[ticket_id] = now
+        return None
+    return now - since
+
+
+async def _stands_still(house: House, tx: Tx, ticket: Ticket, still: timedelta | None, status: TorrentStatus) -> bool:
+    """A download that does not move says so, with what the tracker said or how many have it, and gives way to another
+    release when its time is up: then True. One that moves again waits for nothing."""
+    now, limits = house.now(), house.settings.processing.stall_limits
+    if still is None:
         if ticket.waiting is not None:
             await tickets.wait(tx, ticket.id, None, wake_at=None, at=now)
-        return
-    reason = status.error or (_nobody_has_it(status) if now - since > STILL_AFTER else None)
-    if reason is not None and (ticket.waiting is None or ticket.waiting.reason.code != reason.code):
-        await tickets.wait(tx, ticket.id, Waiting(reason, since), wake_at=None, at=now)
+        return False
+    secs = still.total_seconds()
+    lost = rounds_lost(Sight(secs, status.seeds, status.peers, status.progress, is_at_fault(status)), limits)
+    waiting = ticket.waiting.reason if ticket.waiting is not None else None
+    told = waiting is not None and waiting.evidence.get("rounds") == lost
+    if lost and not told and await give_way(house, tx, ticket, lost, _stalled(STALLED, status, secs)):
+        log.info("download_gave_way", ticket=ticket.id, still_secs=round(secs), rounds=lost)
+        house.still_since.pop(ticket.id, None)
+        house.progress.pop(ticket.id, None)
+        return True
+    nobody = not status.seeds and not status.peers
+    reason = status.error or (_stalled("no_peers" if nobody else STALLED, status, secs) if secs >= limits[0] else None)
+    if reason is None:
+        return False
+    reason = replace(reason, evidence={**reason.evidence, "rounds": lost})
+    if waiting is None or waiting.code != reason.code or not told:
+        await tickets.wait(tx, ticket.id, Waiting(reason, now - still), wake_at=None, at=now)
+    return False
 
 
-def _nobody_has_it(status: TorrentStatus) -> Reason:
+def _leaves_slot(house: House, still: timedelta | None, status: TorrentStatus) -> bool:
+    """One that has stood still for long lets another download meanwhile, unless it is the tracker that is away: then
+    others would fare no better. One that moves again is not stopped: for so long there is one more than allowed."""
+    away = status.error is not None and status.error.code == ITS_OWN_TROUBLE
+    patience = timedelta(seconds=house.settings.processing.stall_second_secs)
+    return still is not None and still >= patience and not away
+
+
+def _stalled(code: str, status: TorrentStatus, still_secs: float) -> Reason:
     return Reason(
-        "no_peers",
-        f"Nothing has arrived for {STILL_AFTER.total_seconds() / 60:.0f} minutes; {status.peers} peers are connected.",
-        "Wait for somebody to seed it, or cancel the ticket and choose another release.",
-        {"peers": status.peers, "seeds": status.seeds, "progress": round(status.progress, 4)},
+        code,
+        f"Nothing has arrived for {still_secs / 60:.0f} minutes; {status.seeds} seeds and {status.peers} peers are connected.",
+        "Wait for somebody to seed it, or refuse this release, or cancel the ticket.",
+        {
+            "still_secs": round(still_secs),
+            "peers": status.peers,
+            "seeds": status.seeds,
+            "progress": round(status.progress, 4),
+        },
     )
 
 

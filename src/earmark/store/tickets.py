@@ -407,4 +407,4 @@ def _torrent_of(payload: StatePayload, before: str | None) -> str | None:
 
 
 def _holds_slot(payload: StatePayload) -> bool:
-    return isinstance(payload, Downloading) and payload.finished_at is None
+    return isinstance(payload, Downloading) and payload.finished_at is None and not payload.slot_given_up
