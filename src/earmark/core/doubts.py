@@ -22,6 +22,7 @@ from earmark.core.states import ApprovalCode
 from earmark.core.wish import Kind
 
 A = ApprovalCode
+BAR_FROM_SECS = 180  # in a shorter sound tags and cover weigh more than the voice: its bit rate says nothing
 NEAR = 0.07  # lengths within it are one recording
 
 
@@ -139,7 +140,9 @@ def speaks_several_languages(case: Case) -> Doubt | None:
 def is_under_the_bar(case: Case) -> Doubt | None:
     if case.kind is not Kind.AUDIOBOOK:
         return None
-    stated = case.evidence.bitrate_kbps
+    stated, length = case.evidence.bitrate_kbps, case.evidence.runtime_secs
+    if length and length.value < BAR_FROM_SECS:
+        return None
     kbps = float(stated.value) if stated else real_kbps(case)
     if kbps is None or kbps >= (BAR_KBPS if stated else BAR_KBPS * 0.85):
         return None
