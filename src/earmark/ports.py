@@ -113,6 +113,10 @@ class TorrentClient(Protocol):
         """Caps in bytes a second; 0 lifts the cap."""
         ...
 
+    async def tag(self, info_hash: InfoHash, tags: Sequence[str]) -> None:
+        """Labels that the client shows, added to those already there. Clients without labels do nothing."""
+        ...
+
     async def remove(self, info_hash: InfoHash, *, delete_files: bool = False) -> None: ...
 
     async def close(self) -> None:

@@ -96,6 +96,12 @@ class Program:
             needed |= {"shareLimitAction", "shareLimitsMode"}
         return Response("", 200 if needed <= set(request.form) else 400)
 
+    def torrents_addTags(self, request: Request) -> Response:
+        assert self.row is not None
+        if request.form["hashes"] == self.row["hash"]:
+            self.row["tags"] = request.form["tags"]
+        return Response("")
+
     def torrents_stop(self, request: Request) -> Response:
         assert self.row is not None
         if request.form["hashes"] == self.row["hash"]:
@@ -155,6 +161,17 @@ async def test_a_hybrid_torrent_is_found_under_its_version_1_hash(program, clien
     assert list(await client.snapshot()) == [info_hash] == [program.its_hash]
     await client.pause(info_hash)
     assert (await client.status(info_hash)).state is S.PAUSED
+
+
+async def test_a_torrent_whose_id_changes_keeps_its_hash_for_us_and_gets_its_tags(
+    program, client, torrent, tmp_path
+) -> None:
+    info_hash = await client.add(torrent, tmp_path)
+    program.row["hash"] = "d" * 40  # a magnet turned out to be a hybrid torrent: its id is now cut from the other hash
+    await client.tag(info_hash, ["earmark", "asin:B002V0QK4C"])
+    assert program.row["tags"] == "earmark,asin:B002V0QK4C"
+    assert (await client.status(info_hash)).state is S.SEEDING
+    assert list(await client.snapshot()) == [info_hash]
 
 
 async def test_a_bad_login_is_named_in_each_dialect(program, httpserver) -> None:

@@ -13,7 +13,8 @@ from torrent_swarm import Swarm, swarm
 from earmark.clients.qbittorrent import QbittorrentClient
 from earmark.clients.transmission import TransmissionClient
 from earmark.core.reasons import PermanentError, TransientError
-from earmark.core.torrents import SeedGoal, TorrentState
+from earmark.core.torrentfile import read_torrent
+from earmark.core.torrents import InfoHash, SeedGoal, TorrentState
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,36 @@ async def test_a_torrent_somebody_else_added_to_qbittorrent_is_adopted(qbittorre
     row = await qbittorrent.row(info_hash)
     assert (row["category"], row["ratio_limit"], row["seeding_time_limit"]) == ("books", -1, -1)
     assert Path(row["save_path"]) == world.shelf
+    await client.remove(info_hash)
+
+
+async def test_a_tag_joins_those_somebody_gave_the_torrent_in_qbittorrent(qbittorrent, world) -> None:
+    client = await qbittorrent.open()
+    torrent = world.torrent(world.write_book("Theirs, tagged"))
+    await asyncio.to_thread(client._api.torrents_add, torrent_files=torrent, save_path=str(world.shelf), tags="mine")
+    info_hash = await client.add(torrent, world.downloads)
+    await client.tag(info_hash, ["earmark", "asin:B002V0QK4C"])
+    assert await qbittorrent.labels(info_hash) == {"mine", "earmark", "asin:B002V0QK4C"}
+    await client.remove(info_hash)
+
+
+async def test_no_tag_is_made_in_qbittorrent_for_a_torrent_it_does_not_have(qbittorrent) -> None:
+    client = await qbittorrent.open()
+    await client.tag(InfoHash("0" * 40), ["ticket:of nobody"])
+    assert "ticket:of nobody" not in await asyncio.to_thread(client._api.torrents_tags)
+
+
+async def test_a_tag_joins_those_somebody_gave_the_torrent_in_transmission(transmission, world) -> None:
+    client = await transmission.open()
+    torrent = world.torrent(world.write_book("Theirs, labelled"))
+    theirs = client._rpc()
+    await asyncio.to_thread(theirs.add_torrent, torrent, download_dir=str(world.shelf))
+    await asyncio.to_thread(theirs.change_torrent, [read_torrent(torrent).info_hash], labels=["mine"])
+    info_hash = await client.add(torrent, world.downloads)
+    await client.tag(info_hash, ["earmark", "asin:B002V0QK4C"])
+    assert await transmission.labels(info_hash) == {"mine", "earmark", "asin:B002V0QK4C"}
+    status = await client.status(info_hash)
+    assert Path(status.save_path) == world.shelf
     await client.remove(info_hash)
 
 

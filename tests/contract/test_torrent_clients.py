@@ -18,6 +18,7 @@ from earmark.ports import TorrentClient
 
 S = TorrentState
 NOBODY = InfoHash("0" * 40)
+WITH_LABELS = frozenset({"qbittorrent", "transmission"})
 
 
 @pytest.fixture(scope="module", params=RIGS, ids=lambda rig: rig.name)
@@ -216,6 +217,17 @@ async def test_caps_are_set_and_lifted(rig: Rig, client: TorrentClient, world: S
     assert await rig.caps(info_hash) == (0, 0)
 
 
+async def test_tags_are_shown_as_labels_and_given_twice_they_are_there_once(
+    rig: Rig, client: TorrentClient, world: Swarm
+) -> None:
+    info_hash, _ = await on_the_shelf(world, client)
+    for tags in (["earmark", "asin:B002V0QK4C"], ["earmark", "ticket:01980c2d"], [], ["a, b\n c", " ", "earmark"]):
+        await client.tag(info_hash, tags)
+    shown = {"earmark", "asin:B002V0QK4C", "ticket:01980c2d", "a b c"} if rig.name in WITH_LABELS else set()
+    assert await rig.labels(info_hash) == shown
+    await until_state(client, info_hash, S.SEEDING)
+
+
 async def test_removal_keeps_the_files(client: TorrentClient, world: Swarm) -> None:
     info_hash, book = await on_the_shelf(world, client)
     await client.remove(info_hash)
@@ -250,6 +262,7 @@ async def test_unknown_hashes_are_no_error(client: TorrentClient) -> None:
     assert await client.entries(NOBODY) == ()
     for command in (client.pause, client.resume, client.recheck, client.reannounce, client.remove, client.limit):
         await command(NOBODY)
+    await client.tag(NOBODY, ["earmark"])
     assert await client.snapshot() == {}
 
 

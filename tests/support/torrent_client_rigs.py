@@ -63,6 +63,10 @@ class Rig:
         """Download and upload cap of a torrent in bytes a second, as the program itself has them; 0 is none."""
         raise NotImplementedError
 
+    async def labels(self, info_hash: InfoHash) -> set[str]:
+        """The labels of a torrent as the program itself shows them."""
+        raise NotImplementedError
+
 
 class EmbeddedRig(Rig):
     name = "embedded"
@@ -85,6 +89,9 @@ class EmbeddedRig(Rig):
     async def caps(self, info_hash: InfoHash) -> tuple[int, int]:
         handle = self.client._engine.jobs[info_hash].handle
         return max(0, handle.download_limit()), max(0, handle.upload_limit())
+
+    async def labels(self, info_hash: InfoHash) -> set[str]:
+        return set()  # it has none
 
 
 class ProgramRig(Rig):
@@ -193,6 +200,9 @@ General\\Locale=en
         row = await self.row(info_hash)
         return max(0, row["dl_limit"]), max(0, row["up_limit"])
 
+    async def labels(self, info_hash: InfoHash) -> set[str]:
+        return {tag for tag in (await self.row(info_hash))["tags"].split(", ") if tag}
+
     async def row(self, info_hash: InfoHash) -> dict:
         return (await asyncio.to_thread(self.client._api.torrents_info, torrent_hashes=info_hash))[0]
 
@@ -247,6 +257,9 @@ class TransmissionRig(ProgramRig):
             row["downloadLimit"] * 1000 if row["downloadLimited"] else 0,
             row["uploadLimit"] * 1000 if row["uploadLimited"] else 0,
         )
+
+    async def labels(self, info_hash: InfoHash) -> set[str]:
+        return set((await self.row(info_hash, "hashString", "labels"))["labels"])
 
     async def row(self, info_hash: InfoHash, *fields: str) -> dict:
         rows = await asyncio.to_thread(self.client._rpc().get_torrents, [info_hash], fields)

@@ -8,13 +8,14 @@ errors and times the way the rest of the house does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import qbittorrentapi as qb
 
+from earmark.clients.labels import labels
 from earmark.clients.magnets import magnet_hash
 from earmark.clients.qbittorrent_status import entries_of, hash_of, private_of, status_of, tracker_complaint
 from earmark.clients.redact import redact
@@ -32,6 +33,17 @@ APPEARS_WITHIN = 10.0  # an added torrent can be missing from the list for a mom
 LOGIN_PAUSE = 15 * 60.0  # five bad logins and qBittorrent bans the address for an hour
 NO_LIMIT = -1
 MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A torrent on its way in: a file or a magnet."""
+
+    save_path: Path
+    goal: SeedGoal | None
+    private: bool
+    torrent: bytes | None = None
+    magnet: str | None = None
 
 
 class QbittorrentClient:
@@ -81,13 +93,15 @@ class QbittorrentClient:
 
     async def add(self, torrent: bytes, save_path: Path, *, goal: SeedGoal | None = None) -> InfoHash:
         meta = read_torrent(torrent)
-        await self._do(lambda: self._add(meta.info_hash, save_path, goal, private=meta.private, torrent=torrent))
+        offered = Offered(save_path, goal, meta.private, torrent=torrent)
+        await self._do(lambda: self._add(meta.info_hash, offered))
         return meta.info_hash
 
     async def add_magnet(self, uri: str, save_path: Path, *, goal: SeedGoal | None = None) -> InfoHash:
         info_hash = magnet_hash(uri)
         # Whether it is private is known to nobody yet, so it gets no limits: nothing may end its seeding too early.
-        await self._do(lambda: self._add(info_hash, save_path, goal, private=True, magnet=uri))
+        offered = Offered(save_path, goal, private=True, magnet=uri)
+        await self._do(lambda: self._add(info_hash, offered))
         return info_hash
 
     async def snapshot(self) -> Mapping[InfoHash, TorrentStatus]:
@@ -129,6 +143,14 @@ class QbittorrentClient:
 
         await self._do(cap)
 
+    async def tag(self, info_hash: InfoHash, tags: Sequence[str]) -> None:
+        def mark() -> None:
+            row = self._row(info_hash)
+            if row is not None and (names := labels(tags)):  # for an unknown torrent it would make tags of nothing
+                self._api.torrents_add_tags(tags=names, torrent_hashes=str(row["hash"]))
+
+        await self._do(mark)
+
     async def remove(self, info_hash: InfoHash, *, delete_files: bool = False) -> None:
         def drop() -> None:
             last = self._status(info_hash)
@@ -141,26 +163,28 @@ class QbittorrentClient:
     async def close(self) -> None:
         self._worker.stop()
 
-    def _add(
-        self,
-        info_hash: InfoHash,
-        save_path: Path,
-        goal: SeedGoal | None,
-        *,
-        private: bool,
-        torrent: bytes | None = None,
-        magnet: str | None = None,
-    ) -> None:
-        wanted = SeedGoal() if private else goal or self._default_goal
+    def _add(self, info_hash: InfoHash, offered: Offered) -> None:
         if (row := self._row(info_hash)) is not None:
-            self._adopt(str(row["hash"]), row, private=private)
+            self._adopt(str(row["hash"]), row, private=offered.private)
             return
         self._make_category()
+        self._offer(offered)
+        if not self._wait(lambda: self._row(info_hash) is not None):
+            raise TransientError.of(
+                "client_did_not_add",
+                "qBittorrent said yes to the torrent and then does not have it.",
+                "Look into qBittorrent's log; the save path must exist for it and be writable.",
+                save_path=str(offered.save_path),
+            )
+        self._removed.forget(info_hash)
+
+    def _offer(self, offered: Offered) -> None:
+        wanted = SeedGoal() if offered.private else offered.goal or self._default_goal
         try:
             self._api.torrents_add(
-                torrent_files=torrent,
-                urls=magnet,
-                save_path=str(save_path.absolute()),
+                torrent_files=offered.torrent,
+                urls=offered.magnet,
+                save_path=str(offered.save_path.absolute()),
                 category=self._category,
                 use_auto_torrent_management=False,
                 use_download_path=False,
@@ -175,15 +199,7 @@ class QbittorrentClient:
                 "torrent_refused", "qBittorrent does not take the torrent file.", "Choose another release."
             ) from error
         except qb.Conflict409Error:
-            pass  # added by somebody else in this very moment: the look-up below finds it
-        if not self._wait(lambda: self._row(info_hash) is not None):
-            raise TransientError.of(
-                "client_did_not_add",
-                "qBittorrent said yes to the torrent and then does not have it.",
-                "Look into qBittorrent's log; the save path must exist for it and be writable.",
-                save_path=str(save_path),
-            )
-        self._removed.forget(info_hash)
+            return  # added by somebody else in this very moment: looking it up finds it
 
     def _adopt(self, its_id: str, row: Mapping[str, object], *, private: bool) -> None:
         """It is there already: give it our category if it has none, and let no limit stop a private one."""

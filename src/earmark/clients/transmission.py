@@ -7,7 +7,7 @@ idle time only: a goal in seconds is kept by nobody here, the torrent simply see
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from transmission_rpc import Client
 from transmission_rpc.error import TransmissionAuthError, TransmissionError
 
+from earmark.clients.labels import labels
 from earmark.clients.magnets import magnet_hash
 from earmark.clients.redact import redact
 from earmark.clients.removed import Removed
@@ -110,6 +111,15 @@ class TransmissionClient:
                 upload_limit=max(1, upload_bps // KILO),
             )
         )
+
+    async def tag(self, info_hash: InfoHash, tags: Sequence[str]) -> None:
+        def mark() -> None:
+            for row in self._rpc().get_torrents([info_hash], ("hashString", "labels")):
+                there = row.fields.get("labels") or []  # what is set replaces what was there
+                if fresh := [label for label in labels(tags) if label not in there]:
+                    self._rpc().change_torrent([info_hash], labels=[*there, *fresh])
+
+        await self._do(mark)
 
     async def remove(self, info_hash: InfoHash, *, delete_files: bool = False) -> None:
         def drop() -> None:

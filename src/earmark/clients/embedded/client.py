@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -129,6 +129,9 @@ class EmbeddedClient:
 
     async def limit(self, info_hash: InfoHash, *, download_bps: int = 0, upload_bps: int = 0) -> None:
         await self._do(lambda: self._engine.limit(info_hash, download_bps, upload_bps))
+
+    async def tag(self, info_hash: InfoHash, tags: Sequence[str]) -> None:
+        """Does nothing: it has no face of its own that could show a label."""
 
     async def remove(self, info_hash: InfoHash, *, delete_files: bool = False) -> None:
         await self._do(lambda: self._engine.remove(info_hash, delete_files))
