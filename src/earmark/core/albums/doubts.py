@@ -15,7 +15,10 @@ from earmark.core.albums.words import EDITIONS
 from earmark.core.states import ApprovalCode, ApprovalReason
 
 SUM_TOLERANCE = 0.03  # of the sum of lengths
+IMPLIED_TOLERANCE = 0.08  # of the length that a size implies; pictures inside the files only add
+CONSTANT_KBPS = {"320 kbit/s": 320, "256 kbit/s": 256, "192 kbit/s": 192, "128 kbit/s": 128}
 MANY_EXTRAS = 5
+MANY_WORDS = 3  # unexplained words in a title from which they count
 BAND_COST = {2: 0.16, 1: 0.2, 0: 0.3}
 
 
@@ -125,6 +128,27 @@ def _names(e: Evidence) -> Doubt | None:
     return None
 
 
+def _unexplained(e: Evidence) -> Doubt | None:
+    """Words nobody can place may name a place, a guest, another take; lengths would settle it."""
+    odd = e.title.leftover
+    if len(odd) < MANY_WORDS or e.proved_by_length or e.is_set or not e.title.album:
+        return None
+    text = f"Its title says more than the wish: “{' '.join(odd[:8])[:80]}”."
+    return _doubt(ApprovalCode.NAME_SIMILARITY_LOW, 0.1, text, similarity=round(e.title.album * 0.85, 2))
+
+
+def _implied(e: Evidence) -> Doubt | None:
+    """A constant rate and a size make a length."""
+    wished, rate = e.wished_secs, CONSTANT_KBPS.get(e.quality.text)
+    if not wished or not rate or e.offered_secs or not e.mapped.pairs:
+        return None
+    found = sum(e.mapped.files[p.file].file.size_bytes for p in e.mapped.pairs) * 8 / 1000 / rate
+    if 1 - IMPLIED_TOLERANCE <= found / wished <= 1 + 2 * IMPLIED_TOLERANCE:
+        return None
+    text = f"Its size at {rate} kbit/s makes {found / 60:.0f} minutes, {wished / 60:.0f} are expected."
+    return _doubt(ApprovalCode.DURATION_MISMATCH, 0.15, text, expected_secs=round(wished), found_secs=round(found))
+
+
 def _lengths(e: Evidence) -> Doubt | None:
     offered, wished = e.offered_secs, e.wished_secs
     if not offered or not wished or abs(offered - wished) <= SUM_TOLERANCE * wished:
@@ -172,7 +196,7 @@ def _odd(e: Evidence) -> Doubt | None:
 
 
 _RULES: tuple[Callable[[Evidence], Doubt | None], ...] = (
-    _dead, _unlisted, _image, _missing, _set, _edition, _year, _names, _lengths, _poor, _unproved, _cut, _odd,
+    _dead, _unlisted, _image, _missing, _set, _edition, _year, _names, _unexplained, _lengths, _implied, _poor, _unproved, _cut, _odd,
 )  # fmt: skip
 
 

@@ -6,14 +6,17 @@ What a person might still want (a set, a part, a poor copy, another edition) is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean, pstdev
 
 from earmark.core.albums.evidence import Evidence
 from earmark.core.reasons import JsonValue, Reason
 from earmark.core.wish import Kind
 
+WHOLE_DISC = 0.8  # of the tracks of one disc
+ENOUGH_SIZES = 5
 LEAST_SHARE = 0.5  # fewer of the tracks than this are no album
-PLAUSIBLE_KBPS = {5: (200, 12_000), 4: (250, 420), 3: (110, 360), 2: (90, 400), 1: (90, 200), 0: (20, 160)}
+PLAUSIBLE_KBPS = {5: (150, 12_000), 4: (250, 420), 3: (110, 360), 2: (90, 400), 1: (90, 200), 0: (20, 160)}
 """Bytes against the wished lengths, by band of the claimed quality, in kbit/s; outside of it the claim is untrue."""
 
 
@@ -91,9 +94,6 @@ def _whole_disc(e: Evidence) -> bool:
     return len(discs) > 1 and any(mapped.count(d) >= WHOLE_DISC * n for d, n in discs.items())
 
 
-WHOLE_DISC = 0.8
-
-
 def is_the_recording(e: Evidence) -> Reason | None:
     if e.off_lengths:
         m = e.mapped
@@ -119,10 +119,28 @@ def has_a_real_size(e: Evidence) -> Reason | None:
     low, high = PLAUSIBLE_KBPS[band]
     if not e.contents.audio:
         high *= 3  # pictures, bonus tracks and other discs weigh too
+    if _all_alike(e):
+        return _refusal(
+            "implausible_size", "All files weigh the same though the tracks differ in length: clips.", kbps=round(kbps)
+        )
     if not low <= kbps <= high:
         claimed = f"{kbps:.0f} kbit/s over the wished length cannot be {e.quality.text}."
         return _refusal("implausible_size", claimed, kbps=round(kbps))
     return None
+
+
+def _all_alike(e: Evidence) -> bool:
+    """Sizes that do not follow the wished lengths at all, where the files' own lengths are not told."""
+    files = [e.mapped.files[p.file].file for p in e.mapped.pairs]
+    wished = [e.wish.tracks[p.track].duration_secs for p in e.mapped.pairs]
+    known = [secs for secs in wished if secs]
+    if len(files) < ENOUGH_SIZES or len(known) < len(files) or any(f.duration_secs for f in files):
+        return False
+    return _spread([f.size_bytes for f in files]) < 0.05 and _spread(known) > 0.15
+
+
+def _spread(values: Sequence[float]) -> float:
+    return pstdev(values) / fmean(values)
 
 
 _SAID_OTHERWISE = {

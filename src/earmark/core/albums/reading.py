@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rapidfuzz import fuzz
+
 from earmark.core.albums import words
 from earmark.core.release import ReleaseFile
 
@@ -45,6 +47,8 @@ PROGRAMS = frozenset(
 ARCHIVES = frozenset({"rar", "zip", "7z", "tar", "gz", "r00", "r01"})
 _KNOWN = AUDIO | VIDEO | PROGRAMS | ARCHIVES
 
+MISSPELT = 88  # per cent alike, from this length on, is the same name misspelt
+MISSPELT_FROM = 4
 MAX_FILES = 3_000  # audio files of one release that are looked at; a torrent with more is no album
 _CLIP = re.compile(r"\b(?:sample|preview|snippet|clip)s?\b", re.IGNORECASE)
 
@@ -74,7 +78,6 @@ class TitleReading:
     quality: Quality
     leftover: tuple[str, ...]
     part: int | None  # the one disc it claims to hold
-    image: bool  # one sound file with a cue sheet
     vinyl: bool
     odd: bool  # markup or orders to a machine: a hand that wants something
     label: bool
@@ -169,7 +172,7 @@ _VARIABLE = re.compile(r"\bv([0-9])\b|\bvbr v?([0-9])\b")
 _OTHER_FORMAT = re.compile(
     r"\b(?:(?:24|16)(?: |-)?(?:44|48|88|96|176|192)(?: 1| 2| 4)?(?: ?khz)?|\d{2,3}(?: \d)? ?khz|\d{1,2} ?cds?|\d{1,2} ?lps?|\d{1,2} ?discs"
     r"|web(?: ?dl| ?rip)?|cd ?rip|rip|cd|lp|eac|xld|log|cue|scans?|covers?|booklet|artwork|art|perfect|accurip|m3u|torrent"
-    r"|album|full album|official|complete|stereo|hq|itunes|qobuz|tidal|deezer|bandcamp|amazon|bits?|files?|tracks?|music|by|the|an?|and|of|in|from)\b"
+    r"|album|full album|official|complete|stereo|hq|itunes|qobuz|tidal|deezer|bandcamp|amazon|bits?|files?|tracks?|music|by|the|an?|and|of|in|from|to|on|with|for)\b"
 )
 _VINYL = re.compile(r"\b(?:vinyl(?: ?rip)?|needle ?drop|lp ?rip|pbthal)\b")
 _IMAGE = re.compile(r"\b(?:image|img|single file)\b(?: and| with)?(?: cue)?|\b(?:flac|ape|wav|wv)(?: and| with)? cue\b")
@@ -184,10 +187,10 @@ def read_title(title: str, artist: str, album: str, label: str | None) -> TitleR
     raw = title[: words.MAX_CHARS]
     text = words.soundtracked(words.normal(raw))
     artist_found, text = _take_artist(text, artist)
-    album_found, text = _take_album(text, album, raw, self_titled=_same(artist, album))
+    album_found, text = _take_album(text, artist, album, raw)
     said = words.marks(text)
     quality = read_quality(text)
-    part, image = _PART.search(text), bool(_IMAGE.search(text))
+    part = _PART.search(text)
     label_found = bool(label) and words.normal(label or "") in text
     rest = f" {text} ".replace(f" {words.normal(label)} ", " ") if label else text
     leftover = _leftover(rest)
@@ -204,7 +207,6 @@ def read_title(title: str, artist: str, album: str, label: str | None) -> TitleR
         quality=quality,
         leftover=leftover,
         part=int(part[1]) if part else None,
-        image=image,
         vinyl=bool(_VINYL.search(text)),
         odd=bool(_ODD.search(raw)),
         label=label_found,
@@ -261,32 +263,52 @@ def _take_artist(text: str, artist: str) -> tuple[float | None, str]:
 
 
 def _half_named(leftover: tuple[str, ...], artist: str) -> float:
-    """A name the title gives in place of the wished one: 0 is another, 0.7 one that shares the surname."""
+    """A name the title gives in place of the wished one: 0 is another, 0.7 one that shares the surname, 0.9 a slip."""
     asked = words.latin(artist).removeprefix("the ").split()
+    if _nearly(leftover, asked):
+        return 0.9
     if asked and asked[-1] in leftover and len(asked[-1]) > 2:
         return 0.7
     return 0.0
 
 
-def _take_album(text: str, album: str, raw: str, *, self_titled: bool) -> tuple[float | None, str]:
+def _nearly(said: Sequence[str], asked: Sequence[str]) -> bool:
+    """Are some neighbouring words the asked ones, but for a slip of the pen or a missing space?"""
+    sought = "".join(asked)
+    if len(sought) < MISSPELT_FROM:
+        return "".join(said) == sought
+    numbers = words.numerals(" ".join(asked))
+    for size in {len(asked), 1, 2}:
+        for at in range(len(said) - size + 1):
+            window = said[at : at + size]
+            alike = fuzz.ratio("".join(window), sought, score_cutoff=MISSPELT)
+            if alike and words.numerals(" ".join(window)) == numbers:
+                return True
+    return False
+
+
+def _take_album(text: str, artist: str, album: str, raw: str) -> tuple[float | None, str]:
+    """Is the album there, and what is left of the text without it. The artist's first mention is gone already."""
     name = words.soundtracked(words.normal(album))
     if not name:  # a name of signs only
         return (1.0 if words.squeezed(album) in words.squeezed(raw) else None), text
-    for offered, worth in _album_names(name, album):
+    for offered, worth in _album_names(name, artist, album):
         taken = _take(text, offered)
         if taken is not None:
             return worth, taken
-    if self_titled and not _leftover(words.without_marks(text)):
+    if _same(artist, album) and not _leftover(words.without_marks(text)):
         return 0.95, text
     asked, said = name.split(), text.split()
     found = [w for w in asked if w in said]
     share = sum(map(len, found)) / sum(map(len, asked))
     if share >= 0.75 and len(asked) > 2:
         return share * 0.9, " ".join(w for w in said if w not in found)
+    if _nearly(said[:40], asked):
+        return 0.85, " ".join(w for w in said if fuzz.partial_ratio(w, name) < MISSPELT)
     return None, text
 
 
-def _album_names(name: str, album: str) -> list[tuple[str, float]]:
+def _album_names(name: str, artist: str, album: str) -> list[tuple[str, float]]:
     """The folded ways to write an album with what each is worth: whole, in Latin letters, without “the”, without what
     stands in brackets, and without its subtitle."""
     names = [(name, 1.0), (words.latin(album), 0.98), (name.removeprefix("the "), 0.97)]
@@ -297,6 +319,9 @@ def _album_names(name: str, album: str) -> list[tuple[str, float]]:
         names.append((name.removesuffix(" soundtrack"), 0.8))
     elif len(head.split()) > 1:
         names.append((head, 0.85))
+    own = words.normal(artist)
+    if own and name.startswith(f"{own} "):  # an album named after its artist and counted: the number alone
+        names.append((name.removeprefix(f"{own} "), 0.9))
     return [(n, worth) for n, worth in names if n]
 
 

@@ -102,8 +102,8 @@ _MARKS: dict[str, str] = {
     "deluxe": r"deluxe|expanded|anniversary|special edition|collectors?(?: edition)?|super deluxe|bonus (?:edition|tracks?"
     r"|disc|cd)|legacy edition|limited(?: edition)?|extended edition|platinum edition|complete edition|tour edition",
     "reissue": r"reissue|reissued|re issue|re release|rerecorded|re recorded|japan(?:ese)? edition|mono|edited|clean version"
-    r"|censored|mfsl|mofi|sacd|redux|naked",
-    "tribute": r"tribute|karaoke|in the style of|made famous by|as made famous|cover versions?|cover album|covers of|covered by|lullaby"
+    r"|censored|mfsl|mofi|sacd|redux|naked|version|edition",
+    "tribute": r"tribute|karaoke|in the style of|made famous by|as made famous|cover versions?|covers? band|cover albums?|covers of|covered by|lullaby"
     r"|lullabies|string quartet|8 bit|8bit|chiptune|backing tracks?|performed by|plays the (?:music|songs)|salute to",
     "single": r"(?:cd |maxi |promo )?single(?! file| image| flac)|cds|cdm|maxi|ep",
     "instrumental": r"instrumentals?|a ?cappellas?|acapella|orchestral version|piano version",
