@@ -20,6 +20,7 @@ from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.mediaserver import refuse_present
 from earmark.pipeline.step import GO, STOP, Outcome, Step
+from earmark.pipeline.witness import hear_witness
 from earmark.ports import Indexer, SearchQuery
 from earmark.store import Event, Severity, alerts, candidates, decisions, events, tickets
 from earmark.store.codec import as_json
@@ -151,6 +152,7 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
     decision = await house.matcher.judge(
         request.kind, request.wish, open_offers, vip_member=bool(account and account.vip_member)
     )
+    decision = await hear_witness(house, ticket, decision)
     tried = [replace(o, gates=(blocked_gate(blocked[o.release.guid]),)) for o in offers if o.release.guid in blocked]
     decision = replace(decision, candidates=(*decision.candidates, *tried))
     payload = _verdict(house, decision)
