@@ -375,3 +375,43 @@ async def test_a_job_names_the_tickets_state_in_document_000s_words(api, move, h
     assert (page["total"], page["items"][0]["status"]) == (1, status)
     assert page["items"][0]["message"]
     assert (await api.get(f"/api/v1/jobs/{ticket_id}")).json() == page["items"][0]
+
+
+TORRENT = b"d4:infod6:lengthi5e4:name6:a book12:piece lengthi16384e6:pieces20:" + b"x" * 20 + b"ee"
+
+
+async def test_a_torrent_file_is_taken_as_it_is_and_a_refused_one_leaves_nothing(
+    api: httpx2.AsyncClient, house: House
+) -> None:
+    ticket_id = await file(api)
+    path = f"/api/v1/ticket/{ticket_id}/force-torrent"
+    kind = {"Content-Type": "application/x-bittorrent"}
+    wrong = await api.post(path, content=b"<html>", headers=kind)
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "not_a_torrent")
+    taken = await api.post(path, content=TORRENT, headers=kind)
+    assert (taken.status_code, taken.json()["state"]) == (200, "DOWNLOADING")
+    late = await api.post(path, content=TORRENT.replace(b"6:a book", b"6:b book"), headers=kind)
+    assert late.status_code == 409
+    assert len(list(house.torrent_dir.iterdir())) == 1
+
+
+async def test_an_answer_nobody_asked_for_is_refused_with_the_reason(api: httpx2.AsyncClient) -> None:
+    answer = await api.post(f"/api/v1/ticket/{await file(api)}/answer", json={"answer": "names"})
+    assert answer.json()["code"] == "nothing_asked"
+
+
+async def test_what_does_not_stand_on_the_shelf_cannot_be_taken_back(api: httpx2.AsyncClient) -> None:
+    answer = await api.post(f"/api/v1/ticket/{await file(api)}/undo")
+    assert answer.json()["code"] == "nothing_to_undo"
+
+
+async def test_media_settings_are_shown_tried_and_refused_where_no_file_may_be_changed(api: httpx2.AsyncClient) -> None:
+    shown = (await api.get("/api/v1/settings/media")).json()
+    assert {"library.pattern", "library.method", "converter.codec"} <= {one["name"] for one in shown}
+    body = {"pattern": "{author}/{series/}{title}", "use_series_folders": False}
+    tried = (await api.post("/api/v1/settings/media/preview", json=body)).json()
+    assert any(one["path"].startswith("Jules Verne/") for one in tried)
+    wrong = await api.post("/api/v1/settings/media/preview", json={"pattern": "{auther}"})
+    assert "author" in wrong.json()["action"]
+    put = await api.put("/api/v1/settings/media", json={"settings": {"library.pattern": "{title}"}})
+    assert put.json()["code"] == "settings_fixed"

@@ -27,6 +27,7 @@ _KEY_IN_QUERY = re.compile(r"(?i)\b((?:api_?key|token)=)[^&\s\"']+")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_TORRENT_BYTES = 10 * 1024 * 1024  # a .torrent of many files outgrows any JSON we take
 
 HEADERS = {
     "X-Application-Version": __version__,
@@ -94,18 +95,19 @@ def _template(scope: Scope) -> str:
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """`receive` that refuses a body beyond `MAX_BODY_BYTES`, announced or not."""
+    """`receive` that refuses a body beyond what its path takes, announced or not."""
+    most = MAX_TORRENT_BYTES if scope["path"].endswith("/force-torrent") else MAX_BODY_BYTES
     announced = Headers(scope=scope).get("content-length", "")
     read = int(announced) if announced.isdigit() else 0
-    if read <= MAX_BODY_BYTES:
+    if read <= most:
         read = 0
 
     async def bounded() -> Message:
         nonlocal read
-        if read <= MAX_BODY_BYTES:
+        if read <= most:
             message = await receive()
             read += len(message.get("body", b""))
-        if read > MAX_BODY_BYTES:
+        if read > most:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return message
 

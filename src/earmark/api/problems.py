@@ -209,7 +209,8 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
             allowed = (error.headers or {}).get("Allow", "another method")
             code, detail, action = "method_not_allowed", f"{path} does not answer {method}.", f"Use {allowed}."
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            code, detail = "body_too_large", "The body is larger than 1 MiB."
+            most = "10 MiB" if path.endswith("/force-torrent") else "1 MiB"
+            code, detail = "body_too_large", f"The body is larger than {most}."
             action = "Send a smaller body; a ticket never needs more."
         case HTTPStatus.BAD_REQUEST:
             code, detail = "unreadable_body", "The body could not be read as JSON."

@@ -179,6 +179,21 @@ async def force_magnet(request: Request, id: IdInPath, body: MagnetBody) -> Tick
     return views.brief(await desk.force_magnet(house_of(request), known_id(id), body.magnet_uri, actor_of(request)))
 
 
+@admin.post(
+    "/ticket/{ticket_id}/force-torrent",
+    response_model=TicketBrief,
+    summary="Use this .torrent file",
+    openapi_extra={
+        "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def force_torrent(request: Request, id: IdInPath) -> TicketBrief:
+    """The file itself is the body, of whatever content type. Skips search and decision."""
+    torrent = await request.body()
+    desk = desk_of(request)
+    return views.brief(await desk.force_torrent(house_of(request), known_id(id), torrent, actor_of(request)))
+
+
 # --- document 000's jobs ----------------------------------------------------------------------------------------------
 
 

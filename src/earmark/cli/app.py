@@ -297,6 +297,20 @@ def magnet(
 
 
 @app.command()
+def torrent(
+    ticket_id: Id,
+    file: Annotated[Path, typer.Argument(help="The .torrent file.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a ticket the .torrent file to download, whatever the search said."""
+    from earmark.cli.tickets import torrent as run
+
+    run(_remote(config, data_dir), ticket_id, file, as_json=as_json)
+
+
+@app.command()
 def cancel(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_dir: DataDir = None) -> None:
     """End a ticket. Half-done work is taken back; a finished torrent goes on seeding."""
     from earmark.cli.tickets import cancel as run

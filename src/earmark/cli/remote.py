@@ -68,6 +68,9 @@ class Remote:
     def post_list(self, path: str, body: Mapping[str, object], *, timeout: float) -> list[Json]:
         return self._several("POST", path, json=dict(body), timeout=timeout)
 
+    def post_file(self, path: str, content: bytes) -> Json:
+        return self._call("POST", path, content=content, headers={"Content-Type": "application/x-bittorrent"})
+
     def put(self, path: str, body: Mapping[str, object]) -> Json:
         return self._call("PUT", path, json=dict(body))
 

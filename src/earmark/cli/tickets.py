@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.markup import escape
 
@@ -66,6 +67,14 @@ def show(remote: Remote, ticket_id: str, *, watch: bool, as_json: bool) -> int:
 def act(remote: Remote, ticket_id: str, verb: str, body: Mapping[str, object], *, as_json: bool) -> None:
     answer = remote.post(f"/ticket/{full_id(remote, ticket_id)}/{verb}", body)
     _said(answer, as_json=as_json)
+
+
+def torrent(remote: Remote, ticket_id: str, file: Path, *, as_json: bool) -> None:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read ({error.strerror}).", "Correct the path.", USAGE) from error
+    _said(remote.post_file(f"/ticket/{full_id(remote, ticket_id)}/force-torrent", content), as_json=as_json)
 
 
 def cancel(remote: Remote, ticket_id: str, *, as_json: bool) -> None:

@@ -142,7 +142,7 @@ def _record(house: House, ticket: Ticket, release: Release | None, info_hash: In
         client=house.client.name,
         ticket_id=ticket.id,
         indexer=release.indexer if release else "by hand",
-        guid=release.guid if release else f"magnet:{info_hash}",
+        guid=release.guid if release else f"by-hand:{info_hash}",
         name=meta.name if meta else info_hash,
         save_path=str(house.download_dir),
         size_bytes=meta.size if meta else 0,
@@ -152,8 +152,8 @@ def _record(house: House, ticket: Ticket, release: Release | None, info_hash: In
     )
 
 
-async def take_magnet(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash, actor: str) -> Ticket:
-    """A person gave a magnet: the ticket goes straight to DOWNLOADING with it."""
+async def take_by_hand(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash, actor: str) -> Ticket:
+    """A person gave a magnet or a torrent: the ticket goes straight to DOWNLOADING with it."""
     await torrents.record(tx, _record(house, ticket, None, info_hash))
     started = Downloading(torrent_hash=info_hash, started_at=house.now())
     return (await tickets.move(tx, ticket.id, started, at=house.now(), actor=actor, wake_at=house.now())).ticket
