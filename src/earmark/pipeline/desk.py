@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
@@ -23,11 +24,12 @@ from earmark.core.states import (
     TicketState,
 )
 from earmark.core.ticket import Ticket, TicketId
+from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import TicketRequest
 from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.failover import let_go, refuse
-from earmark.pipeline.grab import take_magnet
+from earmark.pipeline.grab import take_by_hand
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.questions import BadAnswer, question_of
@@ -71,6 +73,7 @@ __all__ = [
     "file_ticket",
     "force_magnet",
     "force_search",
+    "force_torrent",
     "get",
     "health",
     "home",
@@ -266,12 +269,32 @@ async def force_search(house: House, ticket_id: TicketId, query: str, actor: str
 async def force_magnet(house: House, ticket_id: TicketId, magnet_uri: str, actor: str) -> Ticket:
     """Take this magnet, whatever the search said."""
     info_hash = magnet_hash(magnet_uri)
-    async with house.write() as tx:
-        ticket = await tickets.require(tx, ticket_id)
-        if ticket.state not in SEARCHABLE:
-            raise IllegalTransition.between(ticket.state, S.DOWNLOADING)
-        Box(house.torrent_dir).keep_magnet(magnet_uri)
-        taken = await take_magnet(house, tx, ticket, info_hash, actor)
+    return await _force(house, ticket_id, info_hash, lambda box: box.keep_magnet(magnet_uri), actor)
+
+
+async def force_torrent(house: House, ticket_id: TicketId, torrent: bytes, actor: str) -> Ticket:
+    """Take this .torrent file, whatever the search said. Raises PermanentError for bytes that are no sane torrent."""
+    info_hash = read_torrent(torrent).info_hash
+    return await _force(house, ticket_id, info_hash, lambda box: box.keep(info_hash, torrent), actor)
+
+
+async def _force(
+    house: House, ticket_id: TicketId, info_hash: InfoHash, keep: Callable[[Box], object], actor: str
+) -> Ticket:
+    """Keep what a person gave, then move the ticket; a refusal leaves the box as it was."""
+    box = Box(house.torrent_dir)
+    known = box.kept(info_hash) is not None or box.kept_magnet(info_hash) is not None
+    keep(box)
+    try:
+        async with house.write() as tx:
+            ticket = await tickets.require(tx, ticket_id)
+            if ticket.state not in SEARCHABLE:
+                raise IllegalTransition.between(ticket.state, S.DOWNLOADING)
+            taken = await take_by_hand(house, tx, ticket, info_hash, actor)
+    except EarmarkError:
+        if not known:
+            box.forget(info_hash)
+        raise
     await house.stop_act(ticket_id, ticket.run)
     return taken
 
