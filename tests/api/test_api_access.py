@@ -36,6 +36,7 @@ ADMINS_ONLY = [
     ("POST", f"/api/v1/ticket/{ID}/force-magnet"),
     ("POST", f"/api/v1/ticket/{ID}/force-torrent"),
     ("POST", f"/api/v1/ticket/{ID}/answer"),
+    ("POST", f"/api/v1/ticket/{ID}/block"),
     ("POST", f"/api/v1/ticket/{ID}/undo"),
     ("POST", f"/api/v1/ticket/{ID}/reprocess"),
     ("POST", "/api/v1/library/reprocess"),

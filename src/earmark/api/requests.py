@@ -269,6 +269,11 @@ class RejectBody(Body):
     reason: Line | None = None
 
 
+class BlockBody(Body):
+    candidate_idx: Annotated[Whole, Field(ge=0, le=100_000)]
+    reason: Line | None = None
+
+
 class SearchBody(Body):
     query: Line = Field(examples=["time machine wells unabridged"])
 

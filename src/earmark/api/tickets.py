@@ -17,6 +17,7 @@ from earmark.api.requests import (
     UUID,
     AnswerBody,
     ApproveBody,
+    BlockBody,
     MagnetBody,
     RejectBody,
     SearchBody,
@@ -156,6 +157,13 @@ async def reject_ticket(request: Request, id: IdInPath, body: RejectBody | None 
     """None of the candidates will do. Only from NEEDS_APPROVAL."""
     why = body.reason if body else None
     return views.brief(await desk_of(request).reject(house_of(request), known_id(id), why, actor_of(request)))
+
+
+@admin.post("/ticket/{ticket_id}/block", response_model=TicketBrief, summary="Not this release")
+async def block_release(request: Request, id: IdInPath, body: BlockBody) -> TicketBrief:
+    """This one candidate will not do; the rest is judged again when it was chosen or is being chosen."""
+    house, desk = house_of(request), desk_of(request)
+    return views.brief(await desk.block(house, known_id(id), body.candidate_idx, body.reason, actor_of(request)))
 
 
 @admin.post("/ticket/{ticket_id}/retry", response_model=TicketBrief, summary="Try again")

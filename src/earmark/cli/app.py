@@ -261,6 +261,22 @@ def reject(
 
 
 @app.command()
+def block(
+    ticket_id: Id,
+    candidate: Annotated[int, typer.Argument(help="Number of the candidate, as `show` numbers them.")],
+    reason: Annotated[str | None, typer.Option(help="Why it will not do.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Refuse one release of a ticket; the others are judged again."""
+    from earmark.cli.tickets import act as run
+
+    body = {"candidate_idx": candidate} | ({"reason": reason} if reason else {})
+    run(_remote(config, data_dir), ticket_id, "block", body, as_json=as_json)
+
+
+@app.command()
 def retry(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_dir: DataDir = None) -> None:
     """Try a failed ticket again from the last safe point; nothing is grabbed twice."""
     from earmark.cli.tickets import act as run
