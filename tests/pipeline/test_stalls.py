@@ -75,6 +75,8 @@ class Client:
         )  # fmt: skip
         return meta.info_hash
 
+    async def tag(self, info_hash: InfoHash, tags: Sequence[str]) -> None: ...
+
     async def snapshot(self) -> Mapping[InfoHash, TorrentStatus]:
         return self.held
 

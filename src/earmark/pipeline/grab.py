@@ -16,6 +16,7 @@ from earmark.pipeline.house import House
 from earmark.pipeline.settle import park
 from earmark.pipeline.step import GO, STOP, Outcome
 from earmark.pipeline.torrentbox import Box
+from earmark.pipeline.tracking import track
 from earmark.ports import Indexer, Magnet
 from earmark.store import Severity, TorrentRecord, Tx, alerts, candidates, tickets, torrents
 
@@ -70,7 +71,7 @@ async def hand_to_client(house: House, ticket_id: TicketId) -> Outcome:
 
 
 async def give_to_client(house: House, info_hash: InfoHash) -> None:
-    """Add what the box keeps under this hash, file or magnet. Raises PermanentError when the box has lost it."""
+    """Add what the box keeps under this hash, file or magnet, and tag it. Raises PermanentError when the box has lost it."""
     box = Box(house.torrent_dir)
     torrent, magnet = box.kept(info_hash), box.kept_magnet(info_hash)
     house.download_dir.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,7 @@ async def give_to_client(house: House, info_hash: InfoHash) -> None:
                 {"info_hash": info_hash},
             )
         )
+    await track(house, info_hash)
     house.handed_over.set()
 
 
