@@ -1,6 +1,7 @@
 """From releases to a decision for an album: which one, how sure, and whether a person must be asked.
 
-The order among those that no gate refuses: fewer doubts, free before paid, better format, score, seeders. Being the
+The order among those that no gate refuses: fewer doubts, free before paid, better format, lengths
+that prove it, score, seeders. Being the
 only candidate never lowers the bar.
 """
 
@@ -79,13 +80,13 @@ def _mapping(e: Evidence) -> tuple[TrackMapping, ...]:
     )
 
 
-def _rank(j: _Judged) -> tuple[bool, float, bool, int, bool, float, int, str, str]:
+def _rank(j: _Judged) -> tuple[bool, float, bool, int, bool, bool, float, int, str, str]:
     """Refused last; then as the module says, with the guid to make the order total."""
     e, c = j.evidence, j.candidate
     band = e.quality.band if e.quality.band is not None else -1
     return (
         c.rejected, round(j.cost, 3), not c.free, -band, e.title.vinyl,
-        -round(c.score, 2), -(c.release.seeders or 0), c.release.guid, c.release.title,
+        not e.proved_by_length, -round(c.score, 2), -(c.release.seeders or 0), c.release.guid, c.release.title,
     )  # fmt: skip
 
 

@@ -49,6 +49,14 @@ def _unlisted(e: Evidence) -> Doubt | None:
     )
 
 
+def _part(e: Evidence) -> Doubt | None:
+    discs = {t.disc_number for t in e.wish.tracks}
+    if e.title.part is None or len(discs) < 2 or e.coverage == 1:
+        return None
+    text = f"Its title names disc {e.title.part} of {len(discs)} only."
+    return _doubt(ApprovalCode.TRACK_COUNT_MISMATCH, 0.1, text, expected=len(discs), found=1)
+
+
 def _image(e: Evidence) -> Doubt | None:
     if not e.mapped.images:
         return None
@@ -196,7 +204,7 @@ def _odd(e: Evidence) -> Doubt | None:
 
 
 _RULES: tuple[Callable[[Evidence], Doubt | None], ...] = (
-    _dead, _unlisted, _image, _missing, _set, _edition, _year, _names, _unexplained, _lengths, _implied, _poor, _unproved, _cut, _odd,
+    _dead, _unlisted, _part, _image, _missing, _set, _edition, _year, _names, _unexplained, _lengths, _implied, _poor, _unproved, _cut, _odd,
 )  # fmt: skip
 
 

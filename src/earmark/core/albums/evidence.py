@@ -69,11 +69,11 @@ class Evidence:
 
     @property
     def artist(self) -> float | None:
-        return _better(self.title.artist, self.folder.artist if self.folder else None)
+        return _weighed(self.title.artist, self.folder.artist if self.folder else None)
 
     @property
     def album(self) -> float | None:
-        return _better(self.title.album, self.folder.album if self.folder else None)
+        return _weighed(self.title.album, self.folder.album if self.folder else None)
 
     @property
     def quality(self) -> Quality:
@@ -81,7 +81,7 @@ class Evidence:
 
     @property
     def years(self) -> tuple[int, ...]:
-        if self.title.years:
+        if self.title.years and not ("set" in self.title.marks and self.folder):  # a set names its whole span
             return self.title.years
         own = (self.release.year,) if self.release.year else ()
         return own or (self.folder.years if self.folder else ())
@@ -160,6 +160,9 @@ def _files_say(wish: AlbumWish, mapped: Mapped) -> frozenset[str]:
     )
 
 
-def _better(a: float | None, b: float | None) -> float | None:
-    known = [v for v in (a, b) if v is not None]
+def _weighed(title: float | None, folder: float | None) -> float | None:
+    """What title and folder say together: the clearer one, and neither where they contradict each other."""
+    known = [v for v in (title, folder) if v is not None]
+    if len(known) == 2 and title == 0.0:
+        return sum(known) / 2
     return max(known) if known else None

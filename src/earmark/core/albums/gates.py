@@ -15,6 +15,7 @@ from earmark.core.wish import Kind
 
 WHOLE_DISC = 0.8  # of the tracks of one disc
 ENOUGH_SIZES = 5
+CLIP_SECS = 95  # shops play 30, 60 or 90 seconds
 LEAST_SHARE = 0.5  # fewer of the tracks than this are no album
 PLAUSIBLE_KBPS = {5: (150, 12_000), 4: (250, 420), 3: (110, 360), 2: (90, 400), 1: (90, 200), 0: (20, 160)}
 """Bytes against the wished lengths, by band of the claimed quality, in kbit/s; outside of it the claim is untrue."""
@@ -106,6 +107,8 @@ def is_the_recording(e: Evidence) -> Reason | None:
 
 def has_a_real_size(e: Evidence) -> Reason | None:
     """Do the bytes of the assigned files carry the wished lengths in the claimed quality?"""
+    if _all_clips(e):
+        return _refusal("implausible_size", "All its files are equally short: clips.", secs=CLIP_SECS)
     secs = e.offered_secs or e.wished_secs
     band = e.quality.band
     size = sum(e.mapped.files[p.file].file.size_bytes for p in e.mapped.pairs)
@@ -137,6 +140,14 @@ def _all_alike(e: Evidence) -> bool:
     if len(files) < ENOUGH_SIZES or len(known) < len(files) or any(f.duration_secs for f in files):
         return False
     return _spread([f.size_bytes for f in files]) < 0.05 and _spread(known) > 0.15
+
+
+def _all_clips(e: Evidence) -> bool:
+    """Every file as long as the next one and short: previews, where the wish knows no lengths."""
+    offered = [f.duration_secs for f in e.contents.audio if f.duration_secs]
+    if len(offered) < max(ENOUGH_SIZES, len(e.contents.audio)) or any(t.duration_secs for t in e.wish.tracks):
+        return False
+    return max(offered) <= CLIP_SECS and _spread(offered) < 0.05
 
 
 def _spread(values: Sequence[float]) -> float:
