@@ -18,6 +18,7 @@ from earmark.core.refusals import gates
 from earmark.core.release import Release
 from earmark.core.scoring import (
     LEAST_KBPS,
+    MOST_KBPS,
     POLICY_VERSION,
     Case,
     case_of,
@@ -166,14 +167,14 @@ def _beside_their_like(judged: list[Judged]) -> list[Judged]:
         return judged
     secs = told[len(told) // 2]
     known = {id(j) for j in fit}
-    return [_too_small(j, secs) if id(j) in known and real_kbps(j.case) is None else j for j in judged]
+    return [_odd_one_out(j, secs) if id(j) in known and real_kbps(j.case) is None else j for j in judged]
 
 
-def _too_small(j: Judged, secs: float) -> Judged:
+def _odd_one_out(j: Judged, secs: float) -> Judged:
     size = j.case.release.size_bytes
-    if not size or size * 8 / 1000 / secs >= LEAST_KBPS:
+    if not size or LEAST_KBPS <= size * 8 / 1000 / secs <= MOST_KBPS:
         return j
-    text = f"{size / 1e6:.1f} MB is little beside the other copies, which run {span(secs)}."
+    text = f"{size / 1e6:.1f} MB does not go with the other copies, which run {span(secs)}."
     return _with(j, Doubt("size", 0.6, ApprovalCode.LOW_CONFIDENCE, text))
 
 
@@ -182,10 +183,10 @@ def _perhaps_a_pen_name(judged: list[Judged]) -> list[Judged]:
     wished one's other name. Nobody can tell from here, so a person is asked."""
     if any(not j.candidate.rejected for j in judged):
         return judged
-    alone = [j for j in judged if {g.code for g in j.candidate.gates} == {"other_author"} and _exact(j)]
-    names = {j.case.work.said_authors for j in alone}
-    first = next(iter(names), ())
-    if not alone or any(persons.of_set(first, other) < persons.ALIKE for other in names):
+    named = [j for j in judged if any(g.code == "other_author" for g in j.candidate.gates) and _exact(j)]
+    alone = [j for j in named if len(j.candidate.gates) == 1]
+    first = alone[0].case.work.said_authors if alone else ()
+    if not first or any(persons.of_set(first, j.case.work.said_authors) < persons.ALIKE for j in named):
         return judged
     text = f"The title is the wished one, the author is {', '.join(first)}: perhaps another name of the same person."
     doubt = Doubt(

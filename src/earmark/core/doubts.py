@@ -23,6 +23,7 @@ from earmark.core.wish import Kind
 
 A = ApprovalCode
 BAR_FROM_SECS = 180  # in a shorter sound tags and cover weigh more than the voice: its bit rate says nothing
+TOO_SHORT = 240  # seconds that size over bit rate must make where no length is told
 NEAR = 0.07  # lengths within it are one recording
 
 
@@ -170,7 +171,11 @@ def has_a_doubtful_size(case: Case) -> Doubt | None:
     size = case.release.size_bytes
     if case.kind is not Kind.AUDIOBOOK or size is None:
         return None
-    kbps = real_kbps(case)
+    kbps, told = real_kbps(case), length_told(case)
+    if kbps is None and told is not None and told[0] < TOO_SHORT and not case.several:
+        return Doubt(
+            "size", 0.75, A.LOW_CONFIDENCE, f"{size / 1e6:.1f} MB at the stated bit rate are only {span(told[0])}."
+        )
     if kbps is not None and not 24 <= kbps <= 1000 and not case.several:
         return Doubt("size", 0.8, A.LOW_CONFIDENCE, f"Its size means {kbps:.0f} kbit/s, which is unusual.")
     return None

@@ -21,9 +21,16 @@ _NICKNAMES = (
     "michael mike mick", "david dave", "daniel dan danny", "joseph joe", "samuel sam", "benjamin ben", "charles charlie chuck",
     "edward ed eddie ted", "anthony tony", "christopher chris", "katherine kate kathy catherine", "elizabeth liz beth eliza",
     "margaret maggie meg peggy", "jennifer jen jenny", "susan sue", "steven steve stephen", "matthew matt", "nicholas nick",
-    "gregory greg", "jeffrey jeff geoffrey", "kenneth ken", "leonard len leo", "patricia pat", "alexander alex", "timothy tim",
+    "gregory greg grigory grigori", "lev leo leon lew", "nikolai nicolas nikolay nikolaj", "fyodor fedor fjodor theodor feodor", "peter pyotr petr pierre piotr pjotr",
+    "paul pavel pablo pawel", "george georges jorge georgy georgi", "yevgeny eugene evgeny jewgeni evgenij", "sergei sergey serge sergej",
+    "andrei andrey andre andrew andrej", "ivan iwan", "mikhail michail mihail mikhael", "vladimir wladimir", "john jon johnny jack",
+    "frederick fred freddie frederik", "philip phil", "lawrence larry laurence", "andreas andy", "ronald ron", "raymond ray", "arthur art", "jeffrey jeff geoffrey", "kenneth ken", "leonard len leo", "patricia pat", "alexander alex", "timothy tim",
 )  # fmt: skip
-_FAMILY = {name: at for at, names in enumerate(_NICKNAMES) for name in names.split()}
+_FAMILIES: dict[str, frozenset[int]] = {
+    name: frozenset(at for at, names in enumerate(_NICKNAMES) if name in names.split())
+    for name in " ".join(_NICKNAMES).split()
+}
+_NO_FAMILY: frozenset[int] = frozenset()
 _SOUNDS = (
     ("tsch", "h"), ("tch", "h"), ("sch", "s"), ("sh", "s"), ("ch", "h"), ("kh", "h"), ("ph", "f"), ("th", "t"), ("ck", "k"),
     ("oe", "o"), ("ae", "a"), ("ue", "u"), ("w", "v"), ("y", "i"), ("j", "i"), ("ii", "i"), ("c", "k"), ("q", "k"), ("tz", "s"), ("ts", "s"),
@@ -74,7 +81,7 @@ def _same(a: tuple[str, ...], b: tuple[str, ...]) -> float:
 def _given(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     """Given names of two people with one surname."""
     if not a or not b:
-        return 0.75
+        return 0.75 if a or b else 0.95
     if "".join(a) == "".join(w[0] for w in b) or "".join(b) == "".join(w[0] for w in a):
         return 0.98  # "jrr" and "j r r", or "J. R. R." and "John Ronald Reuel"
     first = _given_alike(a[0], b[0])
@@ -91,7 +98,7 @@ def _given_alike(a: str, b: str) -> float:
         return 1.0
     if len(a) == 1 or len(b) == 1:
         return 0.96 if a[0] == b[0] or _sound(a)[:1] == _sound(b)[:1] else 0.0
-    if _FAMILY.get(a, -1) == _FAMILY.get(b, -2):
+    if _FAMILIES.get(a, _NO_FAMILY) & _FAMILIES.get(b, _NO_FAMILY):
         return 0.95
     if _word_alike(a, b):
         return 0.97

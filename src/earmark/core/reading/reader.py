@@ -69,6 +69,14 @@ _CONTAINS = re.compile(
 )
 
 
+_ROLE = re.compile(
+    r"\s*[(\[][^()\[\]]{0,40}[)\]]|\s-\s(?:translator|editor|foreword|introduction|illustrator|author|narrator)\b.*$",
+    re.I,
+)
+_SEVERAL = re.compile(r"[;&/,]|\band\b|\bund\b|\bet\b|\bwith\b", re.I)
+_WRITING_AS = re.compile(r"\s+(?:writing as|w/a|aka|as)\s+", re.I)
+
+
 def read(release: Release) -> Evidence:
     """Everything `release` tells, with sources. Linear in the length of its texts."""
     notes = Notes()
@@ -77,13 +85,8 @@ def read(release: Release) -> Evidence:
     _read_tags(clean(release.tags, MAX_TAGS), notes)
     aka, contents = _read_description(release.description, notes)
     bad = _read_files(release, notes)
-    authors = tuple(Fact(clean(name), Source.FIELD) for name in release.authors if is_person(name))
-    narrators = tuple(
-        Fact(n, Source.FIELD)
-        for name in release.narrators
-        for n in (without_marks(clean(name)).strip(" ,;"),)
-        if is_person(n)
-    )
+    authors = tuple(Fact(n, Source.FIELD) for name in release.authors for n in _names_in(name))
+    narrators = tuple(Fact(n, Source.FIELD) for name in release.narrators for n in _names_in(name))
     for name in release.narrators:
         _mark_words(tokens(clean(name)), notes, Source.FIELD, only=(rules.DRAMATISED, rules.MACHINE))
     series = tuple(
@@ -253,6 +256,20 @@ def _abridged(release: Release, notes: Notes) -> Fact[bool] | None:
 
 
 # --- small readings ------------------------------------------------------------------------------------------------------
+
+
+def _names_in(written: str) -> tuple[str, ...]:
+    """The people in one field, which may hold several ("A. Person & B. Person"), a role ("(translator)") or marks."""
+    text = clean(written, 300)
+    if cue := CUES.match(text):
+        text = text[cue.end() :]
+    text = _ROLE.sub("", text)
+    if any(sign in text for sign in (" writing as ", " w/a ", " aka ", " as ")):
+        return tuple(n for part in _WRITING_AS.split(text) for n in people(part))
+    bare = without_marks(text).strip(" ,;")
+    if _SEVERAL.search(bare):
+        return people(bare)
+    return (bare,) if is_person(bare) else ()
 
 
 def _with_author_reading(narrators: tuple[Fact[str], ...], authors: tuple[Fact[str], ...]) -> tuple[Fact[str], ...]:

@@ -59,6 +59,7 @@ RULES: tuple[Rule, ...] = (
         "hoerspiel|graphicaudio|graphic audio|movie in your mind|bbc radio|bbc radio 4|bbc dramatisation|bbc drama|"
         "original radio|radio series|stage production|stage play|fiction radiophonique|piece radiophonique|radioteatro|"
         "radioserie|horspel|hoorspel|dramatic reading|theatrical production|la theatre works|radio version|"
+        "dramatised by|dramatized by|adapted for radio|starring|audible drama|radio production|radio 4|with sound effects|"
         "all star cast|star cast|ensemble cast production|audio dramatization|audio dramatisation",
         (
             ("The Salt Road (BBC Radio 4 Full-Cast Dramatisation)", True),

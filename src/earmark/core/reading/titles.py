@@ -80,7 +80,7 @@ def bare(words: Words) -> Words:
 def alike(a: Words, b: Words, index: str = "") -> float:
     """0..1 for two titles as words, whatever their order. `index`: a number that may stand in one of them only, because it
     is the place in the series."""
-    if a == b or "".join(a) == "".join(b):
+    if a == b or _glued(a) == _glued(b):
         return 1.0
     left, right = list((Counter(a) - Counter(b)).elements()), list((Counter(b) - Counter(a)).elements())
     fuzzy = 0.0
@@ -111,6 +111,11 @@ def alike(a: Words, b: Words, index: str = "") -> float:
     common = max(len(a), len(b)) - max(len(left), len(right))
     value = max(0.0, common / (common + extra) - fuzzy) if common > 0 else 0.0
     return min(value * 0.75, 0.55) if other else min(value, 0.97)
+
+
+def _glued(words: Words) -> str:
+    """ "11.22.63", "11-22-63" and "11 22 63" are one."""
+    return "".join(words).replace(".", "").replace("-", "")
 
 
 def _one_word(a: str, b: str) -> bool:

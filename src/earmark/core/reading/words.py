@@ -76,7 +76,14 @@ _NUMBERS = {
     )
     for word in words.split()
 }
+_BIG = frozenset(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand"])
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_TENS = {
+    word: n * 10
+    for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
+_POWERS = {"hundred": 100, "thousand": 1000}
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _LONE_LETTERS = frozenset({"i", "v", "x"})  # numerals only behind a word that counts
 COUNTING = frozenset(
     [
@@ -150,6 +157,8 @@ def tokens(text: str) -> tuple[str, ...]:
         text = text.replace("&", " and ").replace("+", " and ")
     if "#" in text:
         text = text.replace("#", " book ")
+    if "," in text:
+        text = _GROUPED.sub("", text)
     text = _DATE.sub(lambda m: f"{int(m[3])} {_month(int(m[2]))} {m[1]}", text)
     text = _GLUED.sub(_apart, text)
     return tuple(_canonical(_TOKEN.findall(text)))
@@ -177,7 +186,25 @@ def _canonical(found: list[str]) -> list[str]:
                 found[at] = _NUMBERS[word]
         elif word in _MONTHS and _beside_a_number(found, at):
             found[at] = _MONTHS[word]
-    return found
+    return _compounds(found) if not _BIG.isdisjoint(found) else found
+
+
+def _compounds(found: list[str]) -> list[str]:
+    """ "thirty nine" → "39", "one hundred" → "100", "20 thousand" → "20000"."""
+    out: list[str] = []
+    ten = False
+    for word in found:
+        if word in _TENS:
+            out.append(str(_TENS[word]))
+        elif ten and len(word) == 1 and word.isdigit():
+            out[-1] = str(int(out[-1]) + int(word))
+        elif word in _POWERS:
+            base = int(out.pop()) if out and out[-1].isdigit() and len(out[-1]) <= 3 else 1
+            out.append(str(base * _POWERS[word]))
+        else:
+            out.append(word)
+        ten = word in _TENS
+    return out
 
 
 def _beside_a_number(found: list[str], at: int) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from earmark.core.reading import persons, rules, titles
-from earmark.core.reading.anatomy import Notes, people, read_title
+from earmark.core.reading.anatomy import Notes, people, read_title, without_marks
 from earmark.core.reading.evidence import Evidence, Piece, Role, SeriesPlace
 from earmark.core.reading.words import clean, is_number, tokens
 from earmark.core.wish import BookWish
@@ -147,8 +147,8 @@ def _stranger(w: Wished, left: list[Piece]) -> Author:
         p for p in sides if _looks_like_a_person(p) and titles.alike(w.main, titles.bare(p.main), w.index) < titles.SAME
     ]
     if len(sides) > 1 and others and len(others) < len(left):
-        likeness = max(persons.of_set(w.wish.authors, (p.text,)) for p in others)
-        return likeness, tuple(p.text for p in others), left, ()
+        likeness = max(persons.of_set(w.wish.authors, (without_marks(p.text),)) for p in others)
+        return likeness, tuple(without_marks(p.text) for p in others), [p for p in left if p not in others], ()
     return None, (), left, ()
 
 
@@ -159,12 +159,13 @@ def _swapped(w: Wished, named: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _people_in(piece: Piece) -> tuple[str, ...]:
-    return (piece.text, *people(piece.text))
+    bare_text = without_marks(piece.text)
+    return (bare_text, *people(bare_text))
 
 
 def _looks_like_a_person(piece: Piece) -> bool:
     """Two to four capitalised words without a number or a word that only titles have."""
-    words = piece.text.replace(",", " ").split()
+    words = without_marks(piece.text).replace(",", " ").split()
     if not 2 <= len(words) <= 4 or piece.sub:
         return False
     return all(w[0].isupper() and not w[0].isdigit() for w in words) and not any(
@@ -189,9 +190,9 @@ def _title(
             value = titles.compare((w.main, w.sub), offered, series=w.series, index=w.index)
             if left[at].role is Role.NOTE:
                 value = min(value, 0.93)
-            if e.year and str(e.year.value) in w.main:
-                year = (str(e.year.value),)
-                value = max(value, titles.alike(w.main, offered[0] + year, w.index))
+            if e.year and (year := str(e.year.value)) in w.main + w.sub:  # no year of publication after all
+                whole = offered[0] + offered[1] + (year,)
+                value = max(value, titles.alike(w.main + w.sub, whole, w.index))
             if value > best + 1e-9:
                 best, best_at, said = value, span, left[at].text
     for name in e.also_known_as:
