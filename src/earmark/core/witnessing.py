@@ -270,7 +270,15 @@ def _with_files(decision: Decision, said: Opinion) -> Decision:
         return decision
     chosen = decision.candidates[decision.chosen_idx]
     sureness = round(min(MAPPED_BY_WITNESS, said.belief), 4)
-    found = tuple(TrackMapping(p.catalog_track_id, p.path, sureness) for p in said.mapping)
+    tracks = {m.catalog_track_id for m in chosen.track_mapping}
+    files = {
+        m.torrent_file_path for m in chosen.track_mapping
+    }  # today's rules may know more than those it was asked beside
+    found = tuple(
+        TrackMapping(p.catalog_track_id, p.path, sureness)
+        for p in said.mapping
+        if p.catalog_track_id not in tracks and p.path not in files
+    )
     richer = replace(chosen, track_mapping=(*chosen.track_mapping, *found))
     return replace(
         decision,

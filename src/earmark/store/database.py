@@ -23,7 +23,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from earmark.store.faults import translate
 from earmark.store.location import POSTGRESQL, Location, locate
-from earmark.store.migrate import Migration, migrate
+from earmark.store.migrate import Migration, check_current, migrate
 from earmark.store.patience import finish
 
 WRITE_LOCK = 0x4541_524D_5752_4954  # "EARMWRIT": the advisory lock every writer on PostgreSQL holds until its commit
@@ -77,9 +77,21 @@ class Database:
         migration = await asyncio.to_thread(migrate, location, backup_dir=backup_dir, now=now())
         if location.dialect == POSTGRESQL:
             engine = _postgres(location)
-            reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return cls(location, reading, engine, migration)
+            return cls(location, _postgres_reader(engine), engine, migration)
         return cls(location, _sqlite(location, writable=False), _sqlite(location, writable=True), migration)
+
+    @classmethod
+    async def open_to_read(cls, url_or_path: str | Path) -> Database:
+        """Open what is there, beside a running service or without one, and change nothing: `write` fails. Raises what
+        `locate` and `check_current` raise."""
+        location = locate(url_or_path)
+        found = await asyncio.to_thread(check_current, location)
+        reader = (
+            _postgres_reader(_postgres(location))
+            if location.dialect == POSTGRESQL
+            else _sqlite(location, writable=False)
+        )
+        return cls(location, reader, reader, found)
 
     @property
     def dialect(self) -> str:
@@ -171,6 +183,10 @@ def _postgres(location: Location) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"application_name": "earmark", "connect_timeout": 10, "options": options},
     )
+
+
+def _postgres_reader(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _sqlite(location: Location, *, writable: bool) -> AsyncEngine:

@@ -9,9 +9,10 @@ from sqlalchemy import insert, select
 
 from earmark.core.decision import Decision
 from earmark.core.ticket import TicketId
+from earmark.core.wish import Kind
 from earmark.store.codec import JsonObject, clean
 from earmark.store.database import Tx
-from earmark.store.tables import decision
+from earmark.store.tables import decision, ticket
 
 c = decision.c
 
@@ -26,6 +27,15 @@ class DecisionRecord:
     decision: Decision
     wish: JsonObject
     queries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Precedent:
+    """A decision with what its ticket is: enough to decide it again."""
+
+    record: DecisionRecord
+    kind: Kind
+    headline: str
 
 
 async def record(
@@ -51,3 +61,17 @@ async def of_ticket(tx: Tx, ticket_id: TicketId) -> list[DecisionRecord]:
     columns = (c.id, c.at, c.decision, c.wish, c.queries)
     rows = await tx.execute(select(*columns).where(c.ticket_id == ticket_id).order_by(c.id))
     return [DecisionRecord(id, ticket_id, at, made, wish, tuple(queries)) for id, at, made, wish, queries in rows]
+
+
+async def history(tx: Tx, *, since: datetime | None, after: int, limit: int = 100) -> list[Precedent]:
+    """At most `limit` decisions of any ticket with a number above `after`, oldest first; those made since then, if given."""
+    columns = (c.id, c.ticket_id, c.at, c.decision, c.wish, c.queries, ticket.c.kind, ticket.c.headline)
+    wanted = select(*columns).join_from(decision, ticket, ticket.c.id == c.ticket_id).where(c.id > after)
+    if since is not None:
+        wanted = wanted.where(c.at >= since)
+    return [
+        Precedent(DecisionRecord(id, TicketId(ticket_id), at, made, wish, tuple(queries)), Kind(kind), headline)
+        for id, ticket_id, at, made, wish, queries, kind, headline in await tx.execute(
+            wanted.order_by(c.id).limit(limit)
+        )
+    ]

@@ -77,6 +77,30 @@ def migrate(
     return Migration(old, new, backup)
 
 
+def check_current(location: Location) -> Migration:
+    """What stands there, untouched. Raises `WrongRevision` unless it is a database of this very version, and
+    `DatabaseDamaged` for a file that is not there or is no database."""
+    scripts = ScriptDirectory.from_config(_config(()))
+    head = scripts.get_current_head()
+    if location.file is not None and not location.file.is_file():
+        raise DatabaseDamaged.of(
+            "database_missing",
+            f"There is no database at {location.file}.",
+            "Name the data directory with --data-dir, or start Earmark once with `earmark serve`.",
+        )
+    with _engine(location, writing=False) as engine, engine.connect() as connection:
+        revision = _revision(connection)
+        _refuse_strangers(location, connection, revision, scripts)
+    if revision != head:
+        raise WrongRevision.of(
+            "database_older",
+            f"The database {location} is at revision {revision}, and this version of Earmark reads {head}.",
+            "Start it once with `earmark serve`, which copies the database and brings it up to date.",
+            revision=revision,
+        )
+    return Migration(revision, revision, None)
+
+
 def _config(versions: Sequence[Path]) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -90,15 +114,16 @@ BUSY_SECS = 30.0
 
 
 @contextmanager
-def _engine(location: Location) -> Iterator[Engine]:
+def _engine(location: Location, *, writing: bool = True) -> Iterator[Engine]:
     if location.file:
         arguments: dict[str, object] = {"isolation_level": None, "timeout": 30}
     else:
         arguments = {"application_name": "earmark-migrate", "connect_timeout": 10}
     engine = create_engine(location.sync_url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
     if location.file:
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+        if writing:
+            event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN"))
     try:
         yield engine
     except DBAPIError as error:
