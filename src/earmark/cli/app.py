@@ -57,11 +57,14 @@ def sandbox(
     directory: Annotated[Path, typer.Option("--dir", help="Folder whose sub-folders are the releases to offer.")],
     port: Annotated[int, typer.Option(help="Port of the stand-in site; 0 takes a free one.")] = 0,
     state_dir: Annotated[Path | None, typer.Option(help="Where the stand-in keeps its own files.")] = None,
+    shelf: Annotated[
+        Path | None, typer.Option(help="Folder that the stand-in media server shows as its library.")
+    ] = None,
 ) -> None:
     """Run the stand-in world: a MyAnonamouse-compatible site with a real tracker and a real seeder, on this machine only."""
     from earmark.cli.serving import sandbox as run
 
-    run(directory, port, state_dir)
+    run(directory, port, state_dir, shelf)
 
 
 @app.command()

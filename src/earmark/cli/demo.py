@@ -50,6 +50,15 @@ download_limit_kib = 160  # so that there is something to watch
 
 [library]
 audiobooks = "{library}"
+ebooks = "{library}-ebooks"
+
+[audiobookshelf]
+url = "{audiobookshelf}"
+api_key = "{audiobookshelf_key}"
+
+[metadata]
+audnexus_url = "{audnexus}"
+catalogue_url = "{audnexus}"
 """
 
 
@@ -154,6 +163,8 @@ def _world(home: Path, console: Console) -> Iterator[Json]:
     from earmark.sandbox.world import builtin_catalogue
 
     command = [*_earmark(), "sandbox", "--dir", str(builtin_catalogue()), "--state-dir", str(home / "world")]
+    command += ["--shelf", str(home / "library")]
+    (home / "library").mkdir()
     log = (home / "world.log").open("wb")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=log, start_new_session=True, env=_plain_environment()
@@ -176,7 +187,7 @@ def _world(home: Path, console: Console) -> Iterator[Json]:
 def _service(home: Path, world: Json, console: Console) -> Iterator[tuple[Service, int]]:
     """The service on its own data directory, ready to be asked."""
     config = home / "earmark.toml"
-    config.write_text(CONFIG.format(site=world["site"], mam_id=world["mam_id"], library=home / "library"))
+    config.write_text(CONFIG.format(**world, library=home / "library"))
     data = home / "data"
     (data / SERVICE_FILE).unlink(missing_ok=True)
     log = (home / "service.log").open("wb")

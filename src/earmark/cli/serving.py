@@ -152,7 +152,7 @@ def _reload(loaded: Loaded) -> Callable[[], ServerSettings | None]:
     return reload
 
 
-def sandbox(directory: Path, port: int, state_dir: Path | None) -> None:
+def sandbox(directory: Path, port: int, state_dir: Path | None, shelf: Path | None) -> None:
     from earmark.sandbox.main import run
 
-    run(directory, port=port, state_dir=state_dir)
+    run(directory, port=port, state_dir=state_dir, shelf=shelf)

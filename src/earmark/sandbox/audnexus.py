@@ -74,7 +74,6 @@ class StandInAudnexus:
                 "publisherName": PUBLISHER,
                 "rating": "4.5",
                 "region": request.query_params.get("region", "us"),
-                "releaseDate": f"{release.added:%Y-%m-%d}T00:00:00.000Z",
                 "runtimeLengthMin": math.ceil(await self._seconds(asin) / 60),
                 "summary": release.description or f"<p>{release.title}, read aloud.</p>",
                 "title": release.title,
