@@ -11,7 +11,9 @@ from torrent_client_rigs import PASSWORD, USER, QbittorrentRig, TransmissionRig
 
 from earmark.core.states import TicketState
 from earmark.core.torrents import InfoHash, TorrentState
+from earmark.core.wish import Kind
 from earmark.pipeline import desk
+from earmark.ports import SearchQuery
 from earmark.sandbox.world import World
 
 pytestmark = pytest.mark.slow
@@ -37,6 +39,39 @@ async def test_a_wish_walks_through_qbittorrent_without_an_exception_to_the_clie
             assert done.state is TicketState.COMPLETED, done.payload
             (held,) = (await house.client.snapshot()).values()
             assert held.state is TorrentState.SEEDING and held.private
+    finally:
+        rig.stop()
+
+
+async def test_a_torrent_a_person_had_in_qbittorrent_becomes_the_book_from_where_it_lies(
+    world: World, tmp_path: Path
+) -> None:
+    rig = QbittorrentRig(tmp_path / "qbittorrent")
+    await asyncio.to_thread(rig.start)
+    theirs = tmp_path / "theirs"
+    try:
+        settings = settings_for(
+            world,
+            tmp_path,
+            client={"kind": "qbittorrent"},
+            processing={"check_interval_secs": 0.5},
+            qbittorrent={"url": rig.url, "username": USER, "password": PASSWORD, "category": "books"},
+        )
+        async with house_over(settings, tmp_path) as house:
+            (indexer,) = house.indexers.values()
+            (release,) = await indexer.search(SearchQuery("The Lost World", Kind.AUDIOBOOK))
+            torrent = await indexer.fetch(release)
+            assert isinstance(torrent, bytes)
+            person = (await rig.open())._api
+            await asyncio.to_thread(
+                person.torrents_add, torrent_files=torrent, save_path=str(theirs), tags="mine", is_paused=True
+            )
+            filed = await desk.file_ticket(house, None, wish("The Lost World", "Arthur Conan Doyle"))
+            done = await settled(house, filed.ticket.id, 90)
+            assert done.state is TicketState.COMPLETED, done.payload
+            (held,) = (await house.client.snapshot()).values()
+            assert Path(held.save_path) == theirs
+            assert {"mine", "earmark", f"ticket:{done.id[:8]}"} <= await rig.labels(held.info_hash)
     finally:
         rig.stop()
 
