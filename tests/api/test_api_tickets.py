@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -9,6 +10,8 @@ import pytest
 
 from earmark.core.reasons import Reason
 from earmark.core.states import (
+    ApprovalCode,
+    ApprovalReason,
     Completed,
     CompletionStats,
     Converting,
@@ -19,10 +22,11 @@ from earmark.core.states import (
     Searching,
     TicketState,
 )
+from earmark.core.testimony import Effect, Opinion, Placed, WitnessRecord
 from earmark.core.ticket import TicketId, Waiting
 from earmark.core.torrents import InfoHash, TorrentEntry, TorrentState
 from earmark.pipeline.house import House
-from earmark.store import TorrentRecord, tickets, torrents
+from earmark.store import TorrentRecord, decisions, tickets, torrents
 
 BOOK = {"kind": "audiobook", "search": {"title": "The Time Machine", "author": "H. G. Wells"}}
 HASH = "0123456789abcdef0123456789abcdef01234567"
@@ -285,6 +289,49 @@ async def test_explain_shows_the_decision_and_all_candidates(api, parked) -> Non
     assert (told["chosen_idx"], told["threshold"], told["needs_a_human"]) == (0, 0.85, True)
     assert told["queries"] == ["time machine"]
     assert [c["score"] for c in told["candidates"]] == [0.8, 0.6, 0.0]
+
+
+async def test_explain_says_who_approved(api, parked) -> None:
+    ticket_id = await parked()
+    assert (await api.get(f"/api/v1/ticket/{ticket_id}/explain")).json()["approved_by"] is None
+    assert (await api.post(f"/api/v1/ticket/{ticket_id}/approve", json={})).status_code == 200
+    told = (await api.get(f"/api/v1/ticket/{ticket_id}/explain")).json()
+    assert told["approved_by"]
+    assert told["approved_by"] != "earmark"
+
+
+async def test_explain_shows_the_witness_with_its_question_and_answer(api, parked, house: House) -> None:
+    ticket_id = TicketId(await parked())
+    doubt = ApprovalReason(ApprovalCode.LOW_CONFIDENCE, {"score": 0.8, "threshold": 0.85}, "Not sure enough.")
+    heard = WitnessRecord(
+        "local", "m-7b", "witness-1", Effect.APPROVED, "The witness is sure.", 0.8, "g1", (doubt,), ("g1",), ("g2",),
+        (Opinion("g1", 1.0, 0.9, "Same voice.", (Placed("t1", "a.mp3"),)),), "Be careful.", "<data>", "{}",
+    )  # fmt: skip
+    async with house.write() as tx:
+        made = (await decisions.of_ticket(tx, ticket_id))[-1].decision
+        await decisions.record(tx, ticket_id, replace(made, witness=heard), {}, [], house.now())
+    told = (await api.get(f"/api/v1/ticket/{ticket_id}/explain")).json()["witness"]
+    assert (told["effect"], told["prompt"], told["answer"], told["fault"]) == ("approved", "<data>", "{}", None)
+    assert told["opinions"] == [
+        {"guid": "g1", "same_work": 1.0, "same_edition": 0.9, "note": "Same voice.",
+         "mapping": [{"catalog_track_id": "t1", "path": "a.mp3"}]}
+    ]  # fmt: skip
+    assert told["rules_reasons"] == [
+        {"code": "LowConfidence", "score": 0.8, "threshold": 0.85, "text": "Not sure enough."}
+    ]
+
+
+async def test_explain_shows_why_the_witness_was_not_heard(api, parked, house: House) -> None:
+    ticket_id = TicketId(await parked())
+    fault = Reason("witness_late", "It did not answer within 30 s.", "Nothing to do.")
+    heard = WitnessRecord(
+        "openai", "m", "witness-1", Effect.FELL_BACK, "The rules decided alone.", 0.8, None, fault=fault
+    )
+    async with house.write() as tx:
+        made = (await decisions.of_ticket(tx, ticket_id))[-1].decision
+        await decisions.record(tx, ticket_id, replace(made, witness=heard), {}, [], house.now())
+    told = (await api.get(f"/api/v1/ticket/{ticket_id}/explain")).json()["witness"]
+    assert (told["effect"], told["fault"]["code"]) == ("fell_back", "witness_late")
 
 
 async def test_nothing_to_explain_yet_says_so(api) -> None:

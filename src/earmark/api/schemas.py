@@ -238,6 +238,37 @@ class TicketPage(BaseModel):
     offset: int
 
 
+class OpinionOut(BaseModel):
+    guid: str
+    same_work: float = Field(description="0 to 1, clamped.")
+    same_edition: float = Field(description="0 to 1, clamped.")
+    note: str = Field(description="The model's words, at most 200 characters.")
+    mapping: list[dict[str, str]] = Field(
+        default_factory=list, description="Tracks it found a file for: catalog_track_id, path."
+    )
+
+
+class WitnessOut(BaseModel):
+    """The hearing of the language model: what it was asked, what it said, and what that moved."""
+
+    provider: str
+    model: str
+    prompt_version: str
+    effect: Literal["none", "approved", "asked", "recommended", "fell_back"]
+    note: str = Field(description="The effect in one sentence.")
+    opinions: list[OpinionOut]
+    asked: list[str] = Field(description="Guids of the candidates it was shown, c1 first.")
+    left_out: list[str] = Field(description="Guids of candidates whose texts speak to a machine; they were not shown.")
+    rules_chosen: str | None = Field(None, description="The guid that the rules alone had chosen.")
+    rules_confidence: float
+    rules_reasons: list[JsonObject] = Field(description="What the rules alone had doubted.")
+    cached: bool = Field(description="The answer was known from an equal question.")
+    fault: ReasonOut | None = Field(None, description="Why there was no usable answer.")
+    system: str
+    prompt: str
+    answer: str
+
+
 class ExplainOut(BaseModel):
     """One decision as it was made: what was searched, how every candidate scored, and what followed."""
 
@@ -253,6 +284,10 @@ class ExplainOut(BaseModel):
     needs_a_human: bool
     reasons: list[JsonObject] = Field(description="Document 003's approval reasons with their numbers.")
     policy_version: str
+    witness: WitnessOut | None = Field(None, description="Null: the witness was not asked.")
+    approved_by: str | None = Field(
+        None, description="Who had a release fetched after this decision; earmark where nobody had to be asked."
+    )
 
 
 JobStatus: TypeAlias = Literal["queued", "downloading", "processing", "seeding", "done", "failed"]

@@ -126,7 +126,7 @@ async def explain_ticket(request: Request, id: IdInPath) -> ExplainOut:
             f"Nothing was decided about this ticket so far; it is {view.ticket.state}.",
             "Ask again once its search has been judged.",
         )
-    return views.explain(view.decision)
+    return views.explain(view.decision, view.events)
 
 
 # --- decisions of the administrator -----------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from earmark.api.schemas import (
     TorrentOut,
     TrackMappingOut,
     WaitingOut,
+    WitnessOut,
 )
 from earmark.core.decision import ScoredCandidate
 from earmark.core.reasons import Reason
@@ -48,6 +49,7 @@ from earmark.core.states import (
     StatePayload,
     TicketState,
 )
+from earmark.core.testimony import WitnessRecord
 from earmark.core.ticket import Ticket
 from earmark.core.wish import AlbumWish, BookWish, Wish, headline
 from earmark.pipeline.progress import Progress
@@ -255,7 +257,8 @@ def reason(why: Reason) -> ReasonOut:
     return ReasonOut(code=why.code, message=why.message, action=why.action, evidence=_object(dict(why.evidence)))
 
 
-def explain(record: DecisionRecord) -> ExplainOut:
+def explain(record: DecisionRecord, events: Sequence[Event]) -> ExplainOut:
+    """The decision with what came of it; `events` is the ticket's history."""
     made = record.decision
     return ExplainOut(
         id=record.id,
@@ -270,7 +273,22 @@ def explain(record: DecisionRecord) -> ExplainOut:
         needs_a_human=made.needs_a_human,
         reasons=[approval_reason(r) for r in made.reasons],
         policy_version=made.policy_version,
+        witness=witness(made.witness) if made.witness else None,
+        approved_by=_approved_by(record, events),
     )
+
+
+def witness(heard: WitnessRecord) -> WitnessOut:
+    told = _object(heard) | {"rules_reasons": [approval_reason(r) for r in heard.rules_reasons]}
+    return WitnessOut.model_validate(told)
+
+
+def _approved_by(record: DecisionRecord, events: Sequence[Event]) -> str | None:
+    taken = {str(S.APPROVED), str(S.AUTO_APPROVED)}
+    for event in events:
+        if event.type == "state_change" and event.at >= record.at and event.payload.get("new_state") in taken:
+            return str(event.payload.get("actor"))
+    return None
 
 
 # --- document 000's jobs ----------------------------------------------------------------------------------------------

@@ -98,13 +98,27 @@ def explain(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
         f"[dim]policy[/] {escape(str(answer['policy_version']))}   "
         f"[dim]confidence[/] {answer['confidence']:.2f} of {answer['threshold']:.2f} needed"
     )
+    if answer.get("approved_by"):
+        console.print(f"[dim]approved by[/] {escape(str(answer['approved_by']))}")
     for reason in answer["reasons"]:
         console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
+    if answer.get("witness"):
+        _print_witness(answer["witness"])
     console.print(candidate_table(candidates, limit=50))
     for number, candidate in enumerate(candidates[:5]):
         console.print(f"[dim]#{number}[/] ", components_line(candidate))
         for component in candidate.get("components", []):
             console.print(f"   [dim]{component['name']:>9}[/] {escape(str(component['text']))}")
+
+
+def _print_witness(witness: Json) -> None:
+    memory = ", from memory" if witness["cached"] else ""
+    console.print(
+        f"[dim]witness[/] {escape(witness['model'])} ({witness['provider']}{memory}): {escape(witness['note'])}"
+    )
+    for opinion in witness["opinions"]:
+        shares = f"work {opinion['same_work']:.2f}, edition {opinion['same_edition']:.2f}"
+        console.print(f"   [dim]{escape(opinion['guid'])}[/] {shares}  {escape(opinion['note'])}")
 
 
 def full_id(remote: Remote, given: str) -> str:
