@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from web_pieces import S
 from web_site import Server, make_app
 from web_watch import SHAPES
-from web_world import FakeDesk, S
+from web_world import FakeDesk
 
 ARGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 

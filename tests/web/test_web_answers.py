@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import httpx2
 import pytest
+from web_pieces import LONG_TITLE, SCRIPT_TITLE, S
 from web_site import make_app
-from web_world import LONG_TITLE, SCRIPT_TITLE, FakeDesk, S
+from web_world import FakeDesk
 
 from earmark.core.reasons import PermanentError
 from earmark.core.ticket import TicketId

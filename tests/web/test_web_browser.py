@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
+from web_pieces import S
 from web_site import Server
 from web_watch import SHAPES, Watched
-from web_world import FakeDesk, S
+from web_world import FakeDesk
 
 from earmark.core.ticket import TicketId
 

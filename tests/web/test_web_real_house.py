@@ -122,9 +122,13 @@ def test_a_wish_is_filed_decided_and_followed_on_the_real_desk(running: Running,
     page.get_by_role("link", name="Cancel", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the wish").click()
     expect(page.locator(".story h2")).to_have_text("Cancelled by admin")
-    for path in ("/", "/tickets", "/approvals", "/system", "/add"):
+    for path in ("/", "/tickets", "/tickets?state=done", "/approvals", "/add", "/settings/media", "/system"):
         page.goto(running.url + path)
         expect(page.locator("h1")).to_be_visible()
+    expect(page.locator("#disks")).to_contain_text("free of")
+    page.get_by_label("Free how much").fill("1")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.locator("#prune")).to_contain_text("Nothing may go.")
     assert complaints == []
     page.goto(f"{running.url}/nowhere")
     expect(page.locator("h1")).to_have_text("There is no such page")

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from web_world import FakeDesk, S
+from web_pieces import S
+from web_world import FakeDesk
 
 from earmark.core.states import NeedsApproval, TicketState
 from earmark.core.ticket import Waiting

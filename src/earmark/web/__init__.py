@@ -22,8 +22,11 @@ from earmark.web.bound import BoundDesk
 from earmark.web.contract import Desk, Role, Sessions, Tokens
 from earmark.web.face import Face, ProblemView
 from earmark.web.guard import Guard, Patience
+from earmark.web.mediapages import add_media
 from earmark.web.pages import add_pages
 from earmark.web.render import STATIC_DIR, Renderer
+from earmark.web.shelfpages import add_shelf
+from earmark.web.spacepages import add_space
 
 __all__ = ["BoundDesk", "Desk", "ProblemView", "Role", "Sessions", "Tokens", "Web", "create_web", "static_files"]
 
@@ -55,6 +58,9 @@ def create_web(
     router = APIRouter(route_class=face.route_class(), include_in_schema=False)
     add_pages(router, face)
     add_actions(router, face, tokens)
+    add_shelf(router, face)
+    add_media(router, face)
+    add_space(router, face)
     return Web(face, router)
 
 

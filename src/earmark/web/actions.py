@@ -19,6 +19,7 @@ from earmark.web import ticketpage, wishes
 from earmark.web.contract import Tokens
 from earmark.web.face import DONE, Face
 from earmark.web.guard import local_path
+from earmark.web.pages import system_context
 from earmark.web.render import Context, toast, wants_fragment
 
 Act: TypeAlias = Callable[[TicketId, FormData, str], Awaitable[object]]
@@ -153,7 +154,7 @@ def add_system_actions(router: APIRouter, face: Face) -> None:
             return await face.fragment(
                 request, "parts/tests.html", role=role, context={"tests": tests}, headers=headers
             )
-        found: Context = {"health": await face.desk.health(), "stats": await face.desk.stats(), "tests": tests}
+        found = await system_context(face, tests)
         return await face.page(request, "system.html", title="System", here="system", role=role, context=found)
 
     @router.post("/system/test")

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from earmark.core.previewing import Preview
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import Kind, TicketRequest
-from earmark.pipeline import desk
+from earmark.pipeline import desk, mediasettings, shelf, space
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth
 from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
+from earmark.web.contract_shelf import (
+    ActView,
+    MethodView,
+    PrunedView,
+    Recycling,
+    ReprocessedView,
+    SavedView,
+    SettingView,
+    SpaceView,
+    UndoneView,
+)
 from earmark.web.words import asks
 
 MAY_ASK = frozenset({TicketState.SEARCHING, TicketState.CONVERTING, TicketState.PLACING})
@@ -77,3 +89,38 @@ class BoundDesk:
 
     async def test_indexers(self) -> Mapping[str, IndexerHealth]:
         return await desk.test_indexers(self._house)
+
+    # --- the shelf ------------------------------------------------------------------------------------------------------
+
+    def recycling(self) -> Recycling:
+        library = self._house.settings.library
+        return Recycling(library.recycle_path, library.recycle_days)
+
+    async def undoable(self, ticket_id: TicketId) -> Sequence[ActView]:
+        return await shelf.undoable(self._house, ticket_id)
+
+    async def undo(self, ticket_id: TicketId, actor: str) -> UndoneView:
+        return await shelf.undo(self._house, ticket_id, actor)
+
+    async def reprocess(
+        self, ticket_ids: Sequence[TicketId] | None, actor: str, *, dry_run: bool
+    ) -> Sequence[ReprocessedView]:
+        return await shelf.reprocess(self._house, ticket_ids, actor, dry_run=dry_run)
+
+    def media_settings(self) -> Sequence[SettingView]:
+        return mediasettings.media_settings(self._house)
+
+    def sample_paths(self, pattern: str, file_pattern: str, *, use_series_folders: bool) -> Sequence[Preview]:
+        return mediasettings.sample_paths(pattern, file_pattern, use_series_folders=use_series_folders)
+
+    async def try_method(self) -> MethodView:
+        return await mediasettings.try_method(self._house)
+
+    async def save_media_settings(self, changes: Mapping[str, object], actor: str) -> SavedView:
+        return await mediasettings.save_media_settings(self._house, changes, actor)
+
+    async def disks(self) -> Sequence[SpaceView]:
+        return await space.disks(self._house)
+
+    async def prune(self, need_bytes: int, actor: str, *, dry_run: bool) -> PrunedView:
+        return await space.prune(self._house, need_bytes, actor, dry_run=dry_run)

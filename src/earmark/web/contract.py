@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 from starlette.requests import Request
 
 from earmark.core.decision import Decision, ScoredCandidate
+from earmark.core.previewing import Preview
 from earmark.core.reasons import JsonValue, Reason
 from earmark.core.release import Account
 from earmark.core.states import TicketState
@@ -18,6 +19,17 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import TorrentEntry
 from earmark.core.wish import Kind, TicketRequest
 from earmark.ports import IndexerHealth
+from earmark.web.contract_shelf import (
+    ActView,
+    MethodView,
+    PrunedView,
+    Recycling,
+    ReprocessedView,
+    SavedView,
+    SettingView,
+    SpaceView,
+    UndoneView,
+)
 
 Role: TypeAlias = Literal["admin", "user"]
 
@@ -160,6 +172,10 @@ class JournalView(Protocol):
     def size(self) -> int | None: ...
     @property
     def state(self) -> str: ...
+    @property
+    def act(self) -> int: ...
+    @property
+    def kept(self) -> str | None: ...
 
 
 class AlertView(Protocol):
@@ -311,3 +327,31 @@ class Desk(Protocol):
     async def set_mam_session(self, value: str, actor: str) -> IndexerHealth: ...
 
     async def test_indexers(self) -> Mapping[str, IndexerHealth]: ...
+
+    # --- the shelf ------------------------------------------------------------------------------------------------------
+
+    def recycling(self) -> Recycling: ...
+
+    async def undoable(self, ticket_id: TicketId) -> Sequence[ActView]: ...
+
+    async def undo(self, ticket_id: TicketId, actor: str) -> UndoneView: ...
+
+    async def reprocess(
+        self, ticket_ids: Sequence[TicketId] | None, actor: str, *, dry_run: bool
+    ) -> Sequence[ReprocessedView]: ...
+
+    def media_settings(self) -> Sequence[SettingView]: ...
+
+    def sample_paths(self, pattern: str, file_pattern: str, *, use_series_folders: bool) -> Sequence[Preview]:
+        """Raises an `EarmarkError` that names what is wrong with a pattern."""
+        ...
+
+    async def try_method(self) -> MethodView: ...
+
+    async def save_media_settings(self, changes: Mapping[str, object], actor: str) -> SavedView:
+        """Dotted name → value. Raises `ConfigError`, or an `EarmarkError` with the `field` in its evidence."""
+        ...
+
+    async def disks(self) -> Sequence[SpaceView]: ...
+
+    async def prune(self, need_bytes: int, actor: str, *, dry_run: bool) -> PrunedView: ...

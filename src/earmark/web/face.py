@@ -45,6 +45,10 @@ DONE = {
     "retried": ("good", "It tries again."),
     "searching": ("good", "Searching with your words."),
     "magnet": ("good", "Your magnet link is being downloaded."),
+    "undone": ("good", "Taken back. The torrent goes on seeding."),
+    "reprocessed": ("good", "Done. The book stands as today’s settings want it."),
+    "settings": ("good", "Saved, and in force from now on."),
+    "unchanged": ("good", "Nothing was changed, so nothing was saved."),
     "session": ("good", "The session works and is in use."),
 }
 """What a page says after an action, by the word in `?done=`."""

@@ -19,6 +19,7 @@ from earmark.web import ticketpage, wishes, words
 from earmark.web.contract import AlertView, HomeDetail, TicketDetail
 from earmark.web.face import Face
 from earmark.web.render import Context, byline_of, title_of
+from earmark.web.spacepages import meters
 
 PAGE_SIZE = 50
 S = TicketState
@@ -211,6 +212,7 @@ async def list_context(face: Face, narrowed: Filter, path: str) -> Context:
         "kinds": list(Kind),
         "newer": path + narrowed.query(narrowed.page - 1) if narrowed.page > 1 else None,
         "older": path + narrowed.query(narrowed.page + 1) if last < found.total else None,
+        "selectable": narrowed.states == frozenset({S.COMPLETED}),
         "panel_url": f"{path}/panel{narrowed.query(narrowed.page)}",
     }
 
@@ -262,11 +264,25 @@ def short_title(view: TicketDetail) -> str:
     return title if len(title) <= 60 else f"{title[:59]}…"
 
 
+async def system_context(face: Face, tests: object) -> Context:
+    """Everything `system.html` reads. `tests` are answers of the indexers, None before they were asked."""
+    return {
+        "health": await face.desk.health(),
+        "stats": await face.desk.stats(),
+        "tests": tests,
+        "meters": meters(await face.desk.disks()),
+        "plan": None,
+        "gib": "",
+        "changed": False,
+        "done": False,
+    }
+
+
 def add_system(router: APIRouter, face: Face) -> None:
     @router.get("/system")
     async def system(request: Request) -> Response:
         role = face.guard.role(request)
-        found: Context = {"health": await face.desk.health(), "stats": await face.desk.stats(), "tests": None}
+        found = await system_context(face, None)
         return await face.page(request, "system.html", title="System", here="system", role=role, context=found)
 
     @router.get("/system/panel")

@@ -151,7 +151,9 @@ def _common_folder(names: Sequence[str]) -> str:
 def _comparison(facts: Mapping[str, JsonValue]) -> Comparison:
     found = _maps(facts.get("found"))
     wanted = {_text(w.get("name")): _size(w.get("size")) for w in _maps(facts.get("wanted"))}
-    kind = "audio" if any(_kind(name) == "audio" for name in wanted) else "ebook"  # an audiobook's companions are no book
+    kind = (
+        "audio" if any(_kind(name) == "audio" for name in wanted) else "ebook"
+    )  # an audiobook's companions are no book
     pairs = []
     for file in found:
         name = _text(file.get("name"))

@@ -21,7 +21,7 @@ from earmark.core.states import (
 )
 from earmark.core.ticket import Ticket
 from earmark.core.wish import AlbumWish, Wish
-from earmark.web import figures, questions, timeline, words
+from earmark.web import figures, questions, shelf, timeline, words
 from earmark.web.contract import TicketDetail
 from earmark.web.render import Context
 from earmark.web.tree import Leaf, tree
@@ -42,6 +42,8 @@ class Can:
     cancel: bool
     search: bool
     magnet: bool
+    undo: bool
+    reprocess: bool
 
 
 def allowed(ticket: Ticket) -> Can:
@@ -49,6 +51,7 @@ def allowed(ticket: Ticket) -> Can:
     asked = isinstance(p, NeedsApproval)
     hopeless = isinstance(p, Failed) and not p.retryable
     open_to_choice = ticket.state in SEARCHABLE and not hopeless
+    on_shelf = isinstance(p, Completed) and p.undone_at is None
     wait = ticket.waiting
     return Can(
         approve=asked and isinstance(p, NeedsApproval) and p.candidate_count > 0,
@@ -58,6 +61,8 @@ def allowed(ticket: Ticket) -> Can:
         cancel=ticket.state not in TERMINAL,
         search=open_to_choice and ticket.state is not TicketState.PENDING,
         magnet=open_to_choice,
+        undo=on_shelf,
+        reprocess=on_shelf and not isinstance(ticket.request.wish, AlbumWish),
     )
 
 
@@ -81,6 +86,7 @@ def context(view: TicketDetail) -> Context:
         "recommended": _recommended(ticket, view.candidates),
         "threshold": view.decision.decision.threshold if view.decision else USUAL_THRESHOLD,
         "entries": tree((e.path, e.size) for e in view.entries),
+        "making": shelf.making(view),
         "placed": placed,
         "placed_root": root,
         "suggested_query": suggested_query(ticket),

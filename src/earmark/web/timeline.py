@@ -3,7 +3,7 @@ recorded is shown as skipped, not invented."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -158,7 +158,51 @@ def _note(p: Mapping[str, JsonValue]) -> tuple[str, str]:
         answers = p.get("answers")
         heard = [f"{name}: {_answer(found)}" for name, found in answers.items()] if isinstance(answers, dict) else []
         return f"Searched for “{query}”", ", ".join(heard)
+    if what in _TOLD:
+        title, text = _TOLD[what](p)
+        actor = _text(p.get("actor"))
+        return title, ", ".join(t for t in (text, f"by {actor}" if actor else "") if t)
     return what.replace("_", " ").capitalize() or "Note", _reason_text(dict(p))
+
+
+def _undone(p: Mapping[str, JsonValue]) -> tuple[str, str]:
+    kept = p.get("kept")
+    counts = (
+        (_count(p.get("removed")), "to the recycle folder"),
+        (_count(p.get("restored")), "back in its place"),
+        (len(kept) if isinstance(kept, list) else 0, "left alone, changed since it was placed"),
+    )
+    return "Taken back", ", ".join(f"{humane.plural(n, 'file')} {where}" for n, where in counts if n)
+
+
+def _reorganised(p: Mapping[str, JsonValue]) -> tuple[str, str]:
+    moved = _count(p.get("moved"))
+    written = p.get("sidecars")
+    texts = (
+        f"{humane.plural(moved, 'file')} moved to {_text(p.get('folder'))}" if moved else "",
+        f"{humane.plural(len(written), 'file')} written anew" if isinstance(written, list) and written else "",
+    )
+    return "Re-processed", ", ".join(t for t in texts if t)
+
+
+def _answered(p: Mapping[str, JsonValue]) -> tuple[str, str]:
+    return "Answered", f"“{_text(p.get('answer')).replace('_', ' ')}”"
+
+
+def _let_go(p: Mapping[str, JsonValue]) -> tuple[str, str]:
+    return "Torrent let go of", "Its files in the downloads were deleted to free space"
+
+
+_TOLD: dict[str, Callable[[Mapping[str, JsonValue]], tuple[str, str]]] = {
+    "undone": _undone,
+    "reorganised": _reorganised,
+    "answered": _answered,
+    "torrent_let_go": _let_go,
+}
+
+
+def _count(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _answer(found: JsonValue) -> str:

@@ -172,7 +172,7 @@
     window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
       !(name === "open" && (node.nodeName === "DIALOG" || node.nodeName === "DETAILS"));
     window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) =>
-      !(/^(INPUT|TEXTAREA)$/.test(node.nodeName) && node.type !== "hidden" && node.value !== node.defaultValue);
+      !(/^(INPUT|TEXTAREA)$/.test(node.nodeName) && node.type !== "hidden" && (node.value !== node.defaultValue || node.checked !== node.defaultChecked));
   }
 
   window.addEventListener("pageshow", (event) => {

@@ -28,6 +28,44 @@
     if (dialog && event.detail.successful) dialog.close();
   });
 
+  // A sheet that htmx fetched opens when it is there: a refusal leaves it shut.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const target = event.detail.target;
+    if (target.id === "sheet" && !target.open) target.showModal();
+  });
+
+  // --- ticks: all of a page at once, and how many there are ---------------------------------------------------------------
+  const ticksOf = (form) => [...document.querySelectorAll("#" + form + " input[name=ticket]:not(:disabled)")];
+  const countTicks = () => {
+    for (const all of document.querySelectorAll("[data-tick-all]")) {
+      const ticks = ticksOf(all.dataset.tickAll);
+      const on = ticks.filter((tick) => tick.checked).length;
+      all.checked = on > 0 && on === ticks.length;
+      all.indeterminate = on > 0 && on < ticks.length;
+      const said = document.querySelector('[data-ticked="' + all.dataset.tickAll + '"]');
+      const text = on ? on + " selected" : "";
+      if (said && said.textContent !== text) said.textContent = text;
+      for (const button of document.querySelectorAll('[data-needs-ticks="' + all.dataset.tickAll + '"]')) button.disabled = on === 0;
+    }
+  };
+  document.addEventListener("change", (event) => {
+    const form = event.target.dataset && event.target.dataset.tickAll;
+    if (form) for (const tick of ticksOf(form)) tick.checked = event.target.checked;
+    countTicks();
+  });
+  document.addEventListener("DOMContentLoaded", countTicks);
+  document.addEventListener("htmx:afterSettle", countTicks);
+
+  // --- a fault that came with a preview marks its field -------------------------------------------------------------------
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const fault of document.querySelectorAll("[data-fault-of]")) {
+      const field = document.getElementById(fault.dataset.faultOf);
+      if (!field) continue;
+      if (fault.hidden) field.removeAttribute("aria-invalid");
+      else field.setAttribute("aria-invalid", "true");
+    }
+  });
+
   // --- toasts ------------------------------------------------------------------------------------------------------------
   const icon = (name) => {
     const base = document.body.dataset.static;
