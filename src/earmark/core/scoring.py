@@ -26,6 +26,7 @@ POLICY_VERSION = f"librarian-1/{weights.VERSION}"
 WEIGHTS = weights.WEIGHTS
 AUDIO_TYPES = frozenset({"m4b", "m4a", "mp3", "flac", "ogg", "opus", "aac", "wma", "wav"})
 
+HOPELESS = 0.4  # a title less alike is another work, whatever else fits
 BAR_KBPS = 64  # below it a person is asked (domain.md 1.5)
 CERTAIN = 2  # as many proofs outweigh another author's name
 LEAST_KBPS, MOST_KBPS = 16, 1600  # speech below or sound above is not what it says
@@ -62,7 +63,8 @@ def case_of(kind: Kind, wish: BookWish, release: Release) -> Case:
 
 
 def components(case: Case) -> tuple[Component, ...]:
-    return tuple(c for c in (build(case) for build in _COMPONENTS) if c is not None)
+    builders = _COMPONENTS if case.several or case.work.title >= HOPELESS else _OF_ANOTHER_WORK
+    return tuple(c for c in (build(case) for build in builders) if c is not None)
 
 
 def confidence(parts: tuple[Component, ...]) -> float:
@@ -249,6 +251,9 @@ _COMPONENTS: tuple[Callable[[Case], Component | None], ...] = (
     _kind,
     _size,
 )
+
+
+_OF_ANOTHER_WORK = (_title, _author, _kind)  # voice and length of another book say nothing
 
 
 def span(secs: float) -> str:

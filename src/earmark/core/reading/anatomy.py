@@ -64,9 +64,43 @@ def read_title(text: str, notes: Notes, *, structured: bool) -> tuple[Piece, ...
     return tuple(pieces)
 
 
+_CUE_WORDS = frozenset(
+    [
+        "by",
+        "von",
+        "par",
+        "da",
+        "por",
+        "door",
+        "av",
+        "author",
+        "authors",
+        "narrator",
+        "narrators",
+        "sprecher",
+        "reader",
+        "readers",
+        "narration",
+        "lettore",
+        "narrador",
+        "lecteur",
+    ]
+)
+
+
+def may_cue(text: str) -> bool:
+    """Is there a word at all that may introduce a person? Most titles have none, and looking closer is dear."""
+    return not _CUE_WORDS.isdisjoint(tokens(text))
+
+
+def cues(text: str) -> list[re.Match[str]]:
+    """Every "by" and "read by" in a text."""
+    return list(CUES.finditer(text)) if may_cue(text) else []
+
+
 def _split_cues(part: str, notes: Notes, pieces: list[Piece], *, structured: bool) -> None:
     """Cut "Title by Author read by Voice"; in a structured row the author stands in a field and "by" is a word."""
-    spans = [m for m in CUES.finditer(part) if m["voice"] or not structured]
+    spans = [m for m in cues(part) if m["voice"] or not structured]
     pens = [m for m in spans if m["pen"]]
     cuts = [m for m in spans if m["voice"] or m is pens[-1]]
     if len(pens) == 1 and pens[0].start() == 0 and not pieces:
@@ -105,7 +139,7 @@ def _add(text: str, role: Role, notes: Notes, pieces: list[Piece]) -> None:
 
 def _note(text: str, notes: Notes, pieces: list[Piece]) -> None:
     """What stands in brackets: marks, a language, a series, a voice, another name of the work."""
-    cue = CUES.match(text)
+    cue = CUES.match(text) if may_cue(text) else None
     if cue:
         said = text[cue.end() :]
         found = notes.narrators if cue["voice"] else notes.authors
@@ -171,9 +205,7 @@ def without_marks(text: str) -> str:
     return " ".join(kept)
 
 
-def covered(
-    words: tuple[str, ...], notes: Notes | None, source: Source
-) -> tuple[list[int], list[tuple[rules.Rule, int, int]]]:
+def covered(words: tuple[str, ...], notes: Notes | None, source: Source) -> tuple[list[int], tuple[rules.Found, ...]]:
     """How surely each word is a mark rather than a word of the title, and the rules that spoke."""
     cover = [0] * len(words)
     found = rules.scan(words)

@@ -13,6 +13,7 @@ from rapidfuzz import fuzz
 from earmark.core.reading.words import tokens
 
 ALIKE = 0.8  # from here on two names are one person
+HOPELESS = 35  # of 100: not worth a closer look
 _TITLES = frozenset(
     ["dr", "prof", "professor", "sir", "dame", "lord", "lady", "jr", "sr", "phd", "md", "rev", "saint", "the"]
 )
@@ -49,7 +50,9 @@ def of_set(wished: Sequence[str], offered: Sequence[str]) -> float:
 @lru_cache(maxsize=16384)
 def same(a: str, b: str) -> float:
     """0..1; at or above `ALIKE` it is one person."""
-    return _same(_name(a), _name(b))
+    left, right = _name(a), _name(b)
+    near = fuzz.token_sort_ratio(" ".join(left), " ".join(right))
+    return near / 100 * 0.55 if near < HOPELESS else _same(left, right)
 
 
 @lru_cache(maxsize=16384)

@@ -6,6 +6,7 @@ It never looks at the wish. What a bare title leaves open (which side of a dash 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from earmark.core.reading import languages, rules
 from earmark.core.reading.anatomy import (
@@ -13,6 +14,7 @@ from earmark.core.reading.anatomy import (
     KBPS,
     Notes,
     covered,
+    cues,
     is_person,
     note_kbps,
     people,
@@ -142,7 +144,7 @@ def _read_tags(text: str, notes: Notes) -> None:
     covered(words, notes, Source.TAGS)
     for iso, word in languages.told_by(words, bracket=True).items():
         notes.spoken.setdefault(iso, Fact(word, Source.TAGS))
-    for cue in CUES.finditer(text):
+    for cue in cues(text):
         if cue["voice"] and not notes.narrators:
             said = re.split(r"[,;|/(\[]| - ", text[cue.end() :], maxsplit=1)[0]
             notes.narrators.extend(Fact(name, Source.TAGS) for name in people(without_marks(said)))
@@ -164,7 +166,7 @@ def _read_description(markup: str | None, notes: Notes) -> tuple[tuple[str, ...]
     _mark_words(folded, notes, Source.DESCRIPTION, (rules.MACHINE, rules.ORDERS))
     if "abridged" in folded and "unabridged" not in folded:
         notes.mark(rules.ABRIDGED, "abridged", Source.DESCRIPTION)
-    for cue in CUES.finditer(text):
+    for cue in cues(text):
         if cue["voice"] and not notes.narrators:
             said = re.split(r"[.,;|/(\[]| - | and is ", text[cue.end() : cue.end() + 80], maxsplit=1)[0]
             if len(said.split()) <= 4:
@@ -258,13 +260,14 @@ def _abridged(release: Release, notes: Notes) -> Fact[bool] | None:
 # --- small readings ------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=8192)
 def _names_in(written: str) -> tuple[str, ...]:
     """The people in one field, which may hold several ("A. Person & B. Person"), a role ("(translator)") or marks."""
     text = clean(written, 300)
     if cue := CUES.match(text):
         text = text[cue.end() :]
     text = _ROLE.sub("", text)
-    if any(sign in text for sign in (" writing as ", " w/a ", " aka ", " as ")):
+    if _WRITING_AS.search(text):
         return tuple(n for part in _WRITING_AS.split(text) for n in people(part))
     bare = without_marks(text).strip(" ,;")
     if _SEVERAL.search(bare):
@@ -281,7 +284,7 @@ def _with_author_reading(narrators: tuple[Fact[str], ...], authors: tuple[Fact[s
 
 def runtime_in(text: str) -> float | None:
     """Seconds in "11 hrs 48 mins", "11h 48m", "11:53:20", "48 minutes"."""
-    if m := _CLOCK.search(text):
+    if ":" in text and (m := _CLOCK.search(text)):
         return int(m[1]) * 3600.0 + int(m[2]) * 60 + int(m[3])
     if m := _HOURS.search(text):
         return int(m[1]) * 3600.0 + int(m[2] or 0) * 60

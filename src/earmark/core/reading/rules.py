@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from earmark.core.reading.words import is_number, tokens
 
@@ -299,16 +300,34 @@ RULES: tuple[Rule, ...] = (
 FORMATS = frozenset(["m4b", "m4a", "mp3", "flac", "ogg", "opus", "aac", "wma", "wav", "aax", "epub", "mobi", "azw3", "azw", "prc", "pdf", "cbz", "cbr", "djvu", "lit", "doc", "docx", "txt", "rtf", "fb2", "html", "lrf", "pdb", "chm"])  # fmt: skip
 
 
-def _compiled(rules: Iterable[Rule]) -> dict[str, list[tuple[tuple[str, ...], Rule, bool]]]:
-    index: dict[str, list[tuple[tuple[str, ...], Rule, bool]]] = {}
+Phrase = tuple[tuple[str, ...], Rule, bool]  # the words, what they mean, only at the beginning?
+Found = tuple[Rule, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """The phrases that begin with one word: by their second word, and the word alone."""
+
+    longer: dict[str, tuple[Phrase, ...]]
+    alone: tuple[Phrase, ...]
+
+
+def _compiled(rules: Iterable[Rule]) -> dict[str, _Starts]:
+    phrases: dict[str, list[Phrase]] = {}
     for rule in rules:
         for phrase in rule.phrases.split("|"):
             first, at_start = (phrase[1:], True) if phrase.startswith("^") else (phrase, False)
             words = tuple(_word(word) for word in first.split())
-            index.setdefault(words[0], []).append((words, rule, at_start))
-    for rows in index.values():
-        rows.sort(key=lambda row: -len(row[0]))  # "un abridged" before "abridged"
-    return index
+            phrases.setdefault(words[0], []).append((words, rule, at_start))
+    return {first: _starts(rows) for first, rows in phrases.items()}
+
+
+def _starts(rows: list[Phrase]) -> _Starts:
+    longer: dict[str, list[Phrase]] = {}
+    for row in sorted(rows, key=lambda row: -len(row[0])):  # the longest first: "un abridged" before "abridged"
+        if len(row[0]) > 1:
+            longer.setdefault(row[0][1], []).append(row)
+    return _Starts({second: tuple(found) for second, found in longer.items()}, tuple(r for r in rows if len(r[0]) == 1))
 
 
 def _word(word: str) -> str:
@@ -319,31 +338,42 @@ def _word(word: str) -> str:
 _INDEX = _compiled(RULES)
 
 
-def scan(words: tuple[str, ...]) -> list[tuple[Rule, int, int]]:
+@lru_cache(maxsize=8192)
+def scan(words: tuple[str, ...]) -> tuple[Found, ...]:
     """The rules that speak in these words, with the stretch of words each took. The longest phrase at a place wins, and
     no word serves twice."""
-    found: list[tuple[Rule, int, int]] = []
-    at = 0
-    while at < len(words):
+    found: list[Found] = []
+    at, end = 0, len(words)
+    while at < end:
         word = words[at]
-        rows = _INDEX.get(word)
-        if word[0].isdigit() and is_number(word):
-            rows = (rows or []) + _INDEX["#"]
-        step = 1
-        for phrase, rule, at_start in rows or ():
-            if (not at_start or at == 0) and _stands(phrase, words, at):
-                found.append((rule, at, at + len(phrase)))
-                step = len(phrase)
-                break
-        at += step
-    return found
+        phrase = _phrase_at(words, at, _INDEX[word]) if word in _INDEX else None
+        if phrase is None and word[0].isdigit() and is_number(word):
+            phrase = _phrase_at(words, at, _INDEX["#"])
+        if phrase is not None:
+            found.append((phrase[1], at, at + len(phrase[0])))
+            at += len(phrase[0])
+        else:
+            at += 1
+    return tuple(found)
+
+
+def _phrase_at(words: tuple[str, ...], at: int, starts: _Starts) -> Phrase | None:
+    if at + 1 < len(words) and starts.longer:
+        after = words[at + 1]
+        rows = starts.longer.get(after, ())
+        if after[0].isdigit() and is_number(after):
+            rows += starts.longer.get("#", ())
+        for row in rows:
+            if _stands(row[0], words, at) and (not row[2] or at == 0):
+                return row
+    return next((row for row in starts.alone if not row[2] or at == 0), None)
 
 
 def _stands(phrase: tuple[str, ...], words: tuple[str, ...], at: int) -> bool:
     if at + len(phrase) > len(words):
         return False
-    for offset, want in enumerate(phrase):
-        word = words[at + offset]
+    for offset in range(2, len(phrase)):
+        word, want = words[at + offset], phrase[offset]
         if word != want and (want != "#" or not is_number(word)):
             return False
     return True

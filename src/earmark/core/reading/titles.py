@@ -66,6 +66,7 @@ _LIGHT = frozenset(
     ]
 )
 SAME = 0.85  # from here on two titles name one work
+HOPELESS = 65  # of 100: no word in common and not even the letters
 SPLIT_SUBTITLES = 0.6  # one main title, two subtitles: perhaps two works
 
 Words = tuple[str, ...]
@@ -82,6 +83,8 @@ def alike(a: Words, b: Words, index: str = "") -> float:
     is the place in the series."""
     if a == b or _glued(a) == _glued(b):
         return 1.0
+    if set(a).isdisjoint(b) and fuzz.ratio(" ".join(a), " ".join(b)) < HOPELESS:
+        return 0.0
     left, right = list((Counter(a) - Counter(b)).elements()), list((Counter(b) - Counter(a)).elements())
     fuzzy = 0.0
     for word in list(left):
@@ -120,7 +123,7 @@ def _glued(words: Words) -> str:
 
 def _one_word(a: str, b: str) -> bool:
     """A misspelling, a plural, a transliteration; never two numbers."""
-    if is_number(a) or is_number(b) or min(len(a), len(b)) < 4:
+    if abs(len(a) - len(b)) > 2 or min(len(a), len(b)) < 4 or is_number(a) or is_number(b):
         return False
     return fuzz.ratio(a, b) >= (86 if min(len(a), len(b)) > 5 else 88)
 

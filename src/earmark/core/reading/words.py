@@ -24,7 +24,6 @@ _DATE = re.compile(r"\b((?:19|20)\d\d)[-./](0?[1-9]|1[0-2])[-./](0?[1-9]|[12]\d|
 _GLUED = re.compile(
     r"\b(book|bk|vol|volume|part|pt|cd|disc|disk|v|teil|band|no)(\d{1,3})\b|\b(\d{1,2})(of|von|sur|di)(\d{1,2})\b"
 )
-_POSSESSIVE = re.compile(r"['`]")
 
 _MONTHS = {
     word: f"month{number}"
@@ -127,6 +126,8 @@ def clean(text: str, limit: int = MAX_TITLE) -> str:
         text = _decoded_once_more(text)
     if "<" in text:
         text = _MARKUP.sub(" ", text)
+    if text.isprintable() and "  " not in text and "\u00ad" not in text:
+        return text.strip()
     return _SPACES.sub(" ", _INVISIBLE.sub(" ", text)).strip()
 
 
@@ -152,14 +153,15 @@ def tokens(text: str) -> tuple[str, ...]:
     months have one spelling: “Smilla's Sense of Snow, Part II” → smillas sense of snow part 2."""
     if not text.isascii():
         text = anyascii(text)
-    text = _POSSESSIVE.sub("", text.lower())
+    text = text.lower().replace("'", "").replace("`", "")
     if "&" in text or "+" in text:
         text = text.replace("&", " and ").replace("+", " and ")
     if "#" in text:
         text = text.replace("#", " book ")
     if "," in text:
         text = _GROUPED.sub("", text)
-    text = _DATE.sub(lambda m: f"{int(m[3])} {_month(int(m[2]))} {m[1]}", text)
+    if "20" in text or "19" in text:
+        text = _DATE.sub(lambda m: f"{int(m[3])} {_month(int(m[2]))} {m[1]}", text)
     text = _GLUED.sub(_apart, text)
     return tuple(_canonical(_TOKEN.findall(text)))
 
