@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from estate import eventually, house_over, make_release, settings_for, settled, wish
 
-from earmark.core.states import Completed, TicketState
+from earmark.core.states import Completed, NeedsApproval, TicketState
 from earmark.core.ticket import Ticket
 from earmark.media.tags import read_chapters
 from earmark.pipeline import desk, shelf
@@ -155,3 +155,17 @@ async def test_a_single_m4b_is_linked_to_the_shelf_bit_for_bit(tmp_path: Path) -
         (source,) = house.download_dir.rglob("*.m4b")
         assert book.samefile(source)
         assert book.read_bytes() == (parts / "The Single File.m4b").read_bytes()
+
+
+async def test_a_second_wish_for_a_book_on_the_shelf_is_put_before_a_person_with_the_comparison(
+    shelf_world: World, tmp_path: Path
+) -> None:
+    async with house_over(settings_for(shelf_world, tmp_path), tmp_path) as house:
+        first, _ = await shelved(house, "The Plain Hall")
+        again = await desk.file_ticket(house, None, wish("The Plain Hall", "Mary Pickthall"))
+        asked = await settled(house, again.ticket.id)
+        assert isinstance(asked.payload, NeedsApproval), asked.payload
+        assert [r.code for r in asked.payload.reasons] == ["OnShelf"]
+        await shelf.undo(house, first.id, "tester")
+        third = await desk.file_ticket(house, None, wish("The Plain Hall", "Mary Pickthall"))
+        assert isinstance((await settled(house, third.ticket.id)).payload, Completed)

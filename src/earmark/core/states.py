@@ -89,6 +89,7 @@ class ApprovalCode(StrEnum):
     NAME_SIMILARITY_LOW = "NameSimilarityLow"
     MULTIPLE_GOOD_MATCHES = "MultipleGoodMatches"
     NO_EXACT_MATCH = "NoExactMatch"
+    ON_SHELF = "OnShelf"  # ours: an edition as good stands there already
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, 
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
 from earmark.pipeline.ebooks import check_request
+from earmark.pipeline.editions import on_our_shelf, replacing, weigh
 from earmark.pipeline.failover import blocked_gate, closed_to
-from earmark.pipeline.grab import admit_and_fetch, hand_to_client
+from earmark.pipeline.grab import admit_and_fetch, hand_to_client, look_into_pack
 from earmark.pipeline.house import House, log
 from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.mediaserver import refuse_present
+from earmark.pipeline.packs import held_release
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.pipeline.witness import hear_witness
 from earmark.ports import Indexer, SearchQuery
@@ -33,6 +35,7 @@ async def acquire(step: Step, ticket_id: TicketId) -> None:
     if await step(search_everywhere, ticket_id) == STOP:
         return
     if await step(score_and_decide, ticket_id) == STOP:
+        await step(look_into_pack, ticket_id)
         return
     if await step(admit_and_fetch, ticket_id) == STOP:
         return
@@ -60,8 +63,9 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
             )
         )
     own_words = ticket.payload.query if isinstance(ticket.payload, Searching) else None
-    found: list[Release] = []
-    for text in queries(ticket.request.wish, own_words):
+    held = await held_release(house, ticket) if own_words is None else None
+    found: list[Release] = [held] if held is not None else []
+    for text in queries(ticket.request.wish, own_words) if not found else ():
         found = await _search_all(house, ticket, text)
         if found:
             break
@@ -153,6 +157,8 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
         request.kind, request.wish, open_offers, vip_member=bool(account and account.vip_member)
     )
     decision = await hear_witness(house, ticket, decision)
+    shelf = await on_our_shelf(house, ticket)
+    decision, compared = weigh(decision, shelf, ticket) if shelf is not None else (decision, None)
     tried = [replace(o, gates=(blocked_gate(blocked[o.release.guid]),)) for o in offers if o.release.guid in blocked]
     decision = replace(decision, candidates=(*decision.candidates, *tried))
     payload = _verdict(house, decision)
@@ -161,7 +167,10 @@ async def score_and_decide(house: House, ticket_id: TicketId) -> Outcome:
         wish = as_json(type(request.wish), request.wish)
         await decisions.record(tx, ticket_id, decision, wish, asked, house.now())
         details: dict[str, JsonValue] = {"selected_idx": decision.chosen_idx, "confidence": decision.confidence}
-        await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark", details=details)
+        if shelf is not None and compared is not None:
+            details |= {"on_shelf": shelf.ticket_id, "compared": compared.text}
+        moved = await tickets.move(tx, ticket_id, payload, at=house.now(), actor="earmark", details=details)
+        await tickets.keep_answers(tx, ticket_id, replacing(moved.ticket, compared))
     return STOP if decision.needs_a_human else GO
 
 

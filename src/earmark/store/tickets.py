@@ -6,7 +6,7 @@ disagree. When a ticket should move, and why, is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -256,6 +256,11 @@ async def answer(tx: Tx, id: TicketId, question: str, word: str, *, at: datetime
     await _change(tx, id, answers=answers, waiting=None, waiting_code=None, wake_at=at, updated_at=at)
     await events.append(tx, id, "note", {"what": "answered", "question": question, "answer": word, "actor": actor}, at)
     return replace(old, answers=answers, waiting=None, wake_at=at, updated_at=at)
+
+
+async def keep_answers(tx: Tx, id: TicketId, answers: Mapping[str, str]) -> None:
+    """What is settled for a ticket from the start, without a person."""
+    await _change(tx, id, answers=dict(answers))
 
 
 async def wake(tx: Tx, ids: Collection[TicketId], at: datetime) -> None:
