@@ -119,6 +119,29 @@ async def test_troubles_are_told_as_reasons_without_the_key(
     assert len(httpserver.log) == 1  # a question is never repeated behind our back: each costs
 
 
+@pytest.mark.parametrize("body", ["{}", "[]", '{"content": 3, "choices": 3}', "not json"])
+async def test_a_strangers_answer_is_told_and_breaks_nothing(provider: str, httpserver: HTTPServer, body: str) -> None:
+    httpserver.expect_request(PATHS[provider]).respond_with_data(body, content_type="application/json")
+    witness = open_one(provider, httpserver)
+    try:
+        assert await witness.ask(ASKED) == ""
+    except EarmarkError as error:
+        assert error.reason.code in {"witness_broken", "witness_malformed", "witness_away"}
+    await witness.close()
+
+
+async def test_a_key_that_no_header_can_carry_is_told_without_it(httpserver: HTTPServer) -> None:
+    for witness in (
+        AnthropicWitness("m", SecretStr("schlüssel\n\u2603"), base_url=httpserver.url_for("")),
+        OpenAiWitness("m", SecretStr("schlüssel\n\u2603"), base_url=httpserver.url_for("/v1")),
+    ):
+        with pytest.raises(EarmarkError) as caught:
+            await witness.ask(ASKED)
+        assert caught.value.reason.code in {"witness_broken", "witness_away"}
+        assert "schlüssel" not in str(caught.value.reason)
+        await witness.close()
+
+
 async def test_a_late_answer_is_not_waited_for(provider: str, httpserver: HTTPServer) -> None:
     import threading
 

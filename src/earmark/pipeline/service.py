@@ -32,6 +32,7 @@ from earmark.pipeline.monitor import save_bind_progress, watch
 from earmark.pipeline.space import empty_recycle, watch_space
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
+from earmark.pipeline.witness import forget_witness_trouble
 from earmark.ports import IndexerHealth
 from earmark.servers import open_server
 from earmark.settings import ServerSettings, Settings
@@ -183,6 +184,7 @@ async def _put_in_order(house: House) -> None:
     """What a crash may have left: workspaces and half-placed files of tickets that no longer run."""
     async with house.db.read() as tx:
         running = {t.id for t in await tickets.in_states(tx, set(TicketState) - TERMINAL)}
+    await forget_witness_trouble(house)
     await sweep(house.work_dir, running)
     library = house.settings.library
     for root in (library.audiobooks, library.ebooks):

@@ -115,7 +115,13 @@ async def _tell(house: House, ticket: Ticket, decision: Decision, found: Heard |
             await alerts.raise_(tx, ALERT, Severity.WARNING, found, house.now())
 
 
-_MEND = frozenset({"witness_unavailable", "witness_refused"})
+async def forget_witness_trouble(house: House) -> None:
+    """At the start: what had to be mended in the settings may be, and is told anew if it is not."""
+    async with house.write() as tx:
+        await alerts.clear(tx, ALERT, house.now())
+
+
+_MEND = frozenset({"witness_unavailable", "witness_refused", "witness_broken"})
 
 
 def _record(witness: Witness, decision: Decision, heard: Hearing, asked: Question) -> WitnessRecord:

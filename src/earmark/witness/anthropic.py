@@ -79,22 +79,21 @@ class AnthropicWitness:
     async def ask(self, question: Question) -> str:
         """The text blocks of the answer, thoughts left out. Raises what `wire.ask_with` raises."""
         library = self._library or load_library("anthropic")
-        client = self._open(library)
 
-        async def send(options: Mapping[str, object]) -> _Message:
+        async def send(options: Mapping[str, object]) -> str:
             wanted = dict(options)
             if "output_config" in wanted:
                 wanted["output_config"] = {"format": {"type": "json_schema", "schema": dict(question.schema)}}
-            return await client.messages.create(
+            answer = await self._open(library).messages.create(
                 model=self.model,
                 max_tokens=ANSWER_TOKENS,
                 system=question.system,
                 messages=[{"role": "user", "content": question.prompt}],
                 extra_body=wanted,
             )
+            return "".join(cast("_Text", block).text for block in answer.content if block.type == "text")
 
-        answer = await ask_with(library, send, self._options, who="Anthropic", timeout_secs=self._timeout_secs)
-        return "".join(cast("_Text", block).text for block in answer.content if block.type == "text")
+        return await ask_with(library, send, self._options, who="Anthropic", timeout_secs=self._timeout_secs)
 
     async def close(self) -> None:
         if self._client is not None:

@@ -80,14 +80,13 @@ class OpenAiWitness:
     async def ask(self, question: Question) -> str:
         """The first choice's text; empty when the model said nothing. Raises what `wire.ask_with` raises."""
         library = self._library or load_library("openai")
-        client = self._open(library)
 
-        async def send(options: Mapping[str, object]) -> _Completion:
+        async def send(options: Mapping[str, object]) -> str:
             wanted = dict(options)
             if "response_format" in wanted:
                 schema = {"name": "testimony", "strict": True, "schema": dict(question.schema)}
                 wanted["response_format"] = {"type": "json_schema", "json_schema": schema}
-            return await client.chat.completions.create(
+            answer = await self._open(library).chat.completions.create(
                 model=self.model,
                 messages=[
                     {"role": "system", "content": question.system},
@@ -95,10 +94,10 @@ class OpenAiWitness:
                 ],
                 extra_body=wanted,
             )
+            return (answer.choices[0].message.content or "") if answer.choices else ""
 
         who = "OpenAI" if self.provider == "openai" else "The local model"
-        answer = await ask_with(library, send, self._options, who=who, timeout_secs=self._timeout_secs)
-        return (answer.choices[0].message.content or "") if answer.choices else ""
+        return await ask_with(library, send, self._options, who=who, timeout_secs=self._timeout_secs)
 
     async def close(self) -> None:
         if self._client is not None:

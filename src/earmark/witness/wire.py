@@ -6,11 +6,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from earmark.core.reasons import EarmarkError, PermanentError, TransientError
 
-T = TypeVar("T")
 ANSWER_TOKENS = 8000  # room for an album's mapping and for models that think before they answer
 
 
@@ -42,14 +41,15 @@ def load_library(name: str) -> Library:
 
 async def ask_with(
     library: Library,
-    send: Callable[[Mapping[str, object]], Awaitable[T]],
+    send: Callable[[Mapping[str, object]], Awaitable[str]],
     options: dict[str, object],
     *,
     who: str,
     timeout_secs: float,
-) -> T:
+) -> str:
     """Send with these options, and without those that the model turns out to refuse: newer ones know no temperature, older
-    ones and small servers no schema. What is refused is taken out of `options` for good. Raises the reasons of `_trouble`."""
+    ones and small servers no schema. What is refused is taken out of `options` for good. Whatever
+    goes wrong is raised as an EarmarkError."""
     try:
         async with asyncio.timeout(timeout_secs):
             while True:
@@ -69,6 +69,13 @@ async def ask_with(
         ) from error
     except library.APIError as error:
         raise _trouble(error, library, who) from error
+    except Exception as error:
+        # A foreign library, a foreign answer, a key with odd characters: a second opinion must not break the first.
+        raise PermanentError.of(
+            "witness_broken",
+            f"{who} could not be asked: {type(error).__name__}.",
+            "Check `[matcher] api_key` and `llm_base_url`; else set llm_provider to none and tell us.",
+        ) from error
 
 
 def _refused_option(error: Exception, options: Mapping[str, object]) -> str | None:
