@@ -34,7 +34,8 @@ WRONG_SHARE = 0.2  # of a short track
 NAME_FLOOR = 0.6  # likeness of names below which they say “another track”
 WEIGHTS = {"duration": 0.55, "name": 0.33, "number": 0.12}
 NUMBER_DOUBTED = 0.02  # weight of numbers that contradict the rest
-ACCEPTED = 0.5
+ACCEPTED = 0.44  # a name and a number of which only the length differs: a hidden track behind the last one
+CONTRADICTED = 0.3  # a length alone, against the name and without the number, is chance
 NUMBER_ALONE = 0.6  # confidence of a pair that only its number speaks for
 OTHER_NUMERALS = 0.6
 ONE_WITHOUT_NUMERALS = 0.85
@@ -57,10 +58,12 @@ class Grids:
     """What names and durations say about every track (rows) and every file (columns), computed once per release and
     cut into columns for each folder that is tried. Unknown is NaN."""
 
-    def __init__(self, tracks: Sequence[TrackWish], files: Sequence[Named]) -> None:
+    def __init__(
+        self, tracks: Sequence[TrackWish], files: Sequence[Named], album_marks: frozenset[str] = frozenset()
+    ) -> None:
         self.tracks = tracks
         self.files = files
-        self.names = _name_grid(tracks, files)
+        self.names = _name_grid(tracks, files, album_marks)
         self.offs = _duration_offs(tracks, files)
         self.durations = _duration_grid(self.offs, tracks)
 
@@ -84,8 +87,16 @@ def assign(grids: Grids, columns: Sequence[int]) -> tuple[Pair, ...]:
     )
     shift, weight = _borne_out(first, claimed, names, durations)
     numbers = _number_grid(claimed, shift, len(grids.tracks))
-    score = _weighed(durations, names, numbers, weight)
+    score = _uncontradicted(_weighed(durations, names, numbers, weight), names, numbers)
     return tuple(_pairs(_solve(score, grids.tracks, files), score, grids, columns))
+
+
+def _uncontradicted(score: Grid, names: Grid, numbers: Grid) -> Grid:
+    import numpy as np
+
+    against = (np.nan_to_num(names, nan=1.0) < NAME_FLOOR) & (np.nan_to_num(numbers, nan=0.0) == 0.0)
+    checked: Grid = np.where(against, np.minimum(score, CONTRADICTED), score)
+    return checked
 
 
 def _pairs(solved: Sequence[tuple[int, int]], score: Grid, grids: Grids, columns: Sequence[int]) -> list[Pair]:
@@ -165,7 +176,7 @@ def _duration_grid(offs: Grid, tracks: Sequence[TrackWish]) -> Grid:
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-def _name_grid(tracks: Sequence[TrackWish], files: Sequence[Named]) -> Grid:
+def _name_grid(tracks: Sequence[TrackWish], files: Sequence[Named], album_marks: frozenset[str]) -> Grid:
     """Likeness of names, 0..1; NaN where one has none or where two scripts cannot be compared."""
     import numpy as np
 
@@ -184,7 +195,8 @@ def _name_grid(tracks: Sequence[TrackWish], files: Sequence[Named]) -> Grid:
     best = np.maximum.reduceat(np.maximum.reduceat(alike, first_rows, axis=0), first_columns, axis=1)
     rows, columns = [asked[k][0] for k in first_rows], [said[k][0] for k in first_columns]
     best *= _mark_factor(
-        [words.marks(words.normal(tracks[i].name)) for i in rows], [words.marks(files[j].full) for j in columns]
+        [words.marks(words.normal(tracks[i].name)) - album_marks for i in rows],
+        [words.marks(files[j].full) - album_marks for j in columns],
     )
     latin = np.array([words.is_latin(tracks[i].name) for i in rows])
     offered_latin = np.array([words.is_latin(files[j].full) for j in columns])
@@ -281,10 +293,11 @@ def _borne_out(
     import numpy as np
 
     offs: Counter[int] = Counter()
+    sure = (np.nan_to_num(names, nan=0.0) >= 0.9) | (np.nan_to_num(durations, nan=0.0) >= 0.9)
+    alone = sure.sum(axis=0) == 1  # files that can be one track only: of three “Untitled” none tells anything
     for t, f in solved:
         places = claimed[f]
-        sure = np.nan_to_num(names[t, f], nan=0.0) >= 0.9 or np.nan_to_num(durations[t, f], nan=0.0) >= 0.9
-        if places and sure:
+        if places and sure[t, f] and alone[f]:
             offs[0 if t in places else places[0] - t] += 1
     if not offs:
         return 0, WEIGHTS["number"]

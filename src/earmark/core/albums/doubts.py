@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from earmark.core.albums.evidence import Evidence
-from earmark.core.albums.gates import year_fit
+from earmark.core.albums.gates import ALIKE, year_fit
 from earmark.core.albums.words import EDITIONS
 from earmark.core.states import ApprovalCode, ApprovalReason
 
@@ -18,6 +18,7 @@ SUM_TOLERANCE = 0.03  # of the sum of lengths
 IMPLIED_TOLERANCE = 0.08  # of the length that a size implies; pictures inside the files only add
 CONSTANT_KBPS = {"320 kbit/s": 320, "256 kbit/s": 256, "192 kbit/s": 192, "128 kbit/s": 128}
 MANY_EXTRAS = 5
+TORN = 0.7  # confidence of a pair below which its witnesses contradict each other
 MANY_WORDS = 3  # unexplained words in a title from which they count
 BAND_COST = {2: 0.16, 1: 0.2, 0: 0.3}
 
@@ -191,6 +192,21 @@ def _unproved(e: Evidence) -> Doubt | None:
     return _doubt(ApprovalCode.NAME_SIMILARITY_LOW, 0.15, text, similarity=0.0)
 
 
+def _contradicted(e: Evidence) -> Doubt | None:
+    """Files whose name and length speak of different tracks."""
+    torn = [p for p in e.mapped.pairs if p.name is not None and p.secs_off is not None and p.confidence < TORN]
+    if not torn or e.off_lengths:
+        return None
+    pair = min(torn, key=lambda p: (p.name or 0.0, p.track))
+    if (pair.name or 0.0) >= ALIKE:
+        wished, found = e.wish.tracks[pair.track].duration_secs, e.mapped.files[pair.file].file.duration_secs
+        text = f"“{e.wish.tracks[pair.track].name[:60]}” has another length than wished."
+        numbers = {"expected_secs": round(wished or 0), "found_secs": round(found or 0)}
+        return _doubt(ApprovalCode.DURATION_MISMATCH, 0.1, text, **numbers)
+    text = f"{len(torn)} files have the length of a track and another name."
+    return _doubt(ApprovalCode.NAME_SIMILARITY_LOW, 0.1, text, similarity=round(pair.name or 0.0, 2))
+
+
 def _cut(e: Evidence) -> Doubt | None:
     if "cut" in e.offered_marks - e.wished_marks:
         return _doubt(ApprovalCode.NO_EXACT_MATCH, 0.2, "Its title says that something is cut out.")
@@ -204,7 +220,7 @@ def _odd(e: Evidence) -> Doubt | None:
 
 
 _RULES: tuple[Callable[[Evidence], Doubt | None], ...] = (
-    _dead, _unlisted, _part, _image, _missing, _set, _edition, _year, _names, _unexplained, _lengths, _implied, _poor, _unproved, _cut, _odd,
+    _dead, _unlisted, _part, _image, _missing, _set, _edition, _year, _names, _unexplained, _lengths, _implied, _poor, _unproved, _contradicted, _cut, _odd,
 )  # fmt: skip
 
 

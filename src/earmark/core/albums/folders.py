@@ -72,7 +72,7 @@ def map_release(wish: AlbumWish, contents: Contents, title: str) -> Mapped:
     if not contents.audio:
         return Mapped()
     files = read_names(contents.audio)
-    grids = Grids(wish.tracks, files)
+    grids = Grids(wish.tracks, files, words.marks(words.normal(wish.album)))
     tried = sorted(
         (_judge(wish, grids, group, title) for group in _groups(grids)), key=lambda t: (-t[0], t[1].folder, t[1].chosen)
     )

@@ -13,6 +13,7 @@ from earmark.core.albums.evidence import Evidence
 from earmark.core.reasons import JsonValue, Reason
 from earmark.core.wish import Kind
 
+ALIKE = 0.6  # of two names that may be one title
 WHOLE_DISC = 0.8  # of the tracks of one disc
 ENOUGH_SIZES = 5
 CLIP_SECS = 95  # shops play 30, 60 or 90 seconds
@@ -70,14 +71,15 @@ def is_the_album(e: Evidence) -> Reason | None:
 def has_the_tracks(e: Evidence) -> Reason | None:
     """Enough of the wished tracks by names or lengths. A single disc of several is a part, not another work."""
     share = e.coverage
-    if share is None or e.off_lengths:
+    if share is None or e.off_lengths or e.proved_by_length:
         return None
     told = e.mapped.readable >= LEAST_SHARE or any(p.secs_off is not None for p in e.mapped.pairs)
     lengths_known = any(f.duration_secs for f in e.contents.audio) and any(t.duration_secs for t in e.wish.tracks)
     if e.mapped.readable < LEAST_SHARE and lengths_known:
         missed = e.by_length < 0.75 * min(e.requested, max(1, len(e.mapped.chosen)))
     else:
-        named_here = max(e.served, round(e.mapped.named * e.requested))
+        named_here = sum(p.name is None or p.name >= ALIKE for p in e.mapped.pairs)
+        named_here = max(min(named_here, e.served), round(e.mapped.named * e.requested))
         missed = named_here < LEAST_SHARE * e.requested and not _whole_disc(e)
     if (told or lengths_known) and missed:
         return _refusal(

@@ -37,7 +37,7 @@ _NUMBER = re.compile(
     re.I,
 )
 _NUMBER_INSIDE = re.compile(r"(?:^|[\s._])-?[\s._]?[\[(]?(?<!\d)(\d{2})(?!\d)[\])]?(?:[\s._]*-[\s._]*|\.\s)")
-_NO_NAME = re.compile(r"(?:(?:audio ?)?track|titel|piste|pista|unknown|untitled track|file|no name)?\s*\d*")
+_NO_NAME = re.compile(r"(?:(?:audio ?)?track|titel|piste|pista|unknown|untitled track|file|no name)\s*\d*|")
 _PARTING = re.compile(r"\s+[-–—]\s+|\s*[:/]\s+|\s~\s")
 _RIM = " -_.:,"
 _LEAD_RIM = _RIM + ")]"
@@ -94,7 +94,7 @@ def read_names(files: Sequence[AudioFile]) -> tuple[Named, ...]:
 
 
 def _read_leaf(files: Sequence[AudioFile], *, many_folders: bool) -> list[Named]:
-    stems = [_spaced(f.stem[: words.MAX_CHARS]) for f in files]
+    stems = _spaced([f.stem[: words.MAX_CHARS] for f in files])
     cut = len(_common_prefix(stems))
     folder_disc, folder_side = _of_folders(files[0].folders)
     found = [_claims(stem, stem[cut:]) for stem in stems]
@@ -117,11 +117,12 @@ def _read_leaf(files: Sequence[AudioFile], *, many_folders: bool) -> list[Named]
     return named
 
 
-def _spaced(stem: str) -> str:
-    """Names that use _ or . for the space."""
-    if " " in stem:
-        return stem
-    return stem.replace("_", " ") if "_" in stem else stem.replace(".", " ") if stem.count(".") > 2 else stem
+def _spaced(stems: list[str]) -> list[str]:
+    """Names that use _ or . for the space, all of them alike."""
+    if any(" " in s for s in stems):
+        return stems
+    sign = "_" if any("_" in s for s in stems) else "."
+    return [s.replace(sign, " ") for s in stems] if sign == "_" or all(s.count(".") > 1 for s in stems) else stems
 
 
 def _common_prefix(stems: Sequence[str]) -> str:
@@ -166,14 +167,10 @@ def _claims(stem: str, rest: str) -> tuple[int | None, int | None, int | None, s
             return disc, int(m[2]), ord(m[1]) - 64, text[m.end() :].lstrip(_LEAD_RIM).rstrip(_RIM)
         if disc is None and (m := _DISC_NUMBER.match(text)):
             return int(m[1]), int(m[2]), None, text[m.end() :].lstrip(_LEAD_RIM).rstrip(_RIM)
-    for text in (rest, stem):
-        lead = (
-            text[d.end() - (len(stem) - len(text)) :].lstrip(_LEAD_RIM)
-            if d and d.start() >= len(stem) - len(text)
-            else text
-        )
-        if m := _NUMBER.match(lead):
-            return disc, int(m[1]), None, lead[m.end() :].lstrip(_LEAD_RIM).rstrip(_RIM)
+    after_disc = stem[d.end() :].lstrip(_LEAD_RIM) if d else ""
+    for text in (after_disc, rest, stem):
+        if m := _NUMBER.match(text):
+            return disc, int(m[1]), None, text[m.end() :].lstrip(_LEAD_RIM).rstrip(_RIM)
     if m := _NUMBER_INSIDE.search(rest):
         return disc, int(m[1]), None, rest[m.end() :].lstrip(_LEAD_RIM).rstrip(_RIM)
     return disc, None, None, rest
@@ -186,9 +183,9 @@ def _names(title: str, folders: Sequence[str]) -> tuple[str, ...]:
     if _NO_NAME.fullmatch(whole):
         return ()
     readings = [whole, words.normal(words.plain(title))]
-    parts = _PARTING.split(title)
+    parts = [p for p in _PARTING.split(title) if not p.strip().isdecimal()]
     if 1 < len(parts) <= 6:
         readings += [words.normal(words.plain(p)) for p in (parts[-1], parts[0], *parts[1:-1])]
     if folders and not is_disc_folder(folders[-1]):
         readings.append(words.normal(f"{folders[-1]} {title}"))
-    return tuple(dict.fromkeys(r for r in readings if (r and not r.isdecimal()) or r == whole))
+    return tuple(dict.fromkeys(r for r in readings if r))

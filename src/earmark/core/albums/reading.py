@@ -194,6 +194,8 @@ def read_title(title: str, artist: str, album: str, label: str | None) -> TitleR
     label_found = bool(label) and words.normal(label or "") in text
     rest = f" {text} ".replace(f" {words.normal(label)} ", " ") if label else text
     leftover = _leftover(rest)
+    if artist_found is None and _nearly(leftover, words.latin(artist).removeprefix("the ").split()):
+        artist_found = 0.9
     if _comparable(leftover, artist + album):
         if artist_found is None and leftover and album_found:
             artist_found = _half_named(leftover, artist)
@@ -263,10 +265,8 @@ def _take_artist(text: str, artist: str) -> tuple[float | None, str]:
 
 
 def _half_named(leftover: tuple[str, ...], artist: str) -> float:
-    """A name the title gives in place of the wished one: 0 is another, 0.7 one that shares the surname, 0.9 a slip."""
-    asked = words.latin(artist).removeprefix("the ").split()
-    if _nearly(leftover, asked):
-        return 0.9
+    """A name the title gives in place of the wished one: 0 is another, 0.7 one that shares the surname."""
+    asked = words.latin(artist).split()
     if asked and asked[-1] in leftover and len(asked[-1]) > 2:
         return 0.7
     return 0.0

@@ -105,7 +105,7 @@ _MARKS: dict[str, str] = {
     r"|censored|mfsl|mofi|sacd|redux|naked|version|edition",
     "tribute": r"tribute|karaoke|in the style of|made famous by|as made famous|cover versions?|covers? band|cover albums?|covers of|covered by|lullaby"
     r"|lullabies|string quartet|8 bit|8bit|chiptune|backing tracks?|performed by|plays the (?:music|songs)|salute to",
-    "single": r"(?:cd |maxi |promo )?single(?! file| image| flac)|cds|cdm|maxi|ep",
+    "single": r"(?:cd |maxi |promo )?single(?! file| image)|cds|cdm|maxi|ep",
     "instrumental": r"instrumentals?|a ?cappellas?|acapella|orchestral version|piano version",
     "acoustic": r"acoustic|stripped",
     "score": r"original score|score|expanded score",
