@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from media_bench import CODECS, Bench, Studio
-from mutagen.flac import Picture
+from mutagen.flac import FLAC, Picture
 from mutagen.id3 import CHAP, ID3, TIT2
 from mutagen.oggopus import OggOpus
 
@@ -122,6 +122,32 @@ async def test_an_mp3_without_a_length_header_is_known_to_be_an_estimate(
     run_ffmpeg("-i", str(path), "-c", "copy", "-write_xing", "0", str(bare))
     assert (await bench.binder.probe(bare)).duration_estimated
     assert not (await bench.binder.probe(path)).duration_estimated
+
+
+@pytest.mark.parametrize("rate", [22050, 44100])
+async def test_mono_aac_is_known_as_mono_whatever_its_container_says(rate: int, studio: Studio, bench: Bench) -> None:
+    for channels in (1, 2):
+        path = studio.chirp(f"{channels}.m4a", rate=rate, channels=channels)
+        assert (await bench.binder.probe(path)).channels == channels
+
+
+async def test_chapters_in_the_comments_of_a_flac_are_read(studio: Studio, bench: Bench) -> None:
+    path = studio.chirp("whole.flac", 4.0)
+    audio = FLAC(path)
+    audio["CHAPTER001"], audio["CHAPTER001NAME"] = "00:00:00.000", "One"
+    audio["CHAPTER002"], audio["CHAPTER002NAME"] = "00:00:01.500", "Two"
+    audio.save()
+    info = await bench.binder.probe(path)
+    assert [(c.title, c.start_secs, c.end_secs) for c in info.chapters] == [("One", 0.0, 1.5), ("Two", 1.5, 4.0)]
+
+
+async def test_a_wav_from_a_pipe_claims_no_length(studio: Studio, bench: Bench, run_ffmpeg) -> None:  # type: ignore[no-untyped-def]
+    path = studio.chirp("a.wav", 3.0)
+    piped = path.with_name("piped.wav")
+    piped.write_bytes(run_ffmpeg("-i", str(path), "-f", "wav", "pipe:1"))
+    info = await bench.binder.probe(piped)
+    assert info.duration_estimated
+    assert info.duration_secs == pytest.approx(3.0, abs=0.01)
 
 
 def test_ffmpegs_metadata_format_is_read_with_its_escapes() -> None:

@@ -63,6 +63,27 @@ async def test_damage_in_the_middle_is_named_by_file_and_second(
     assert fingerprint(studio.folder) == before
 
 
+def flac_frames(data: bytes) -> list[int]:
+    """Where the frames of an ffmpeg-made FLAC begin."""
+    return [at for at in range(len(data) - 1) if data[at : at + 2] == b"\xff\xf8"]
+
+
+@pytest.mark.parametrize("what", ["sound", "header"])
+async def test_one_damaged_frame_of_a_flac_is_noticed(what: str, studio: Studio, bench: Bench) -> None:
+    bad = studio.chirp("2 broken.flac", 6.0)
+    data = bytearray(bad.read_bytes())
+    frames = flac_frames(data)
+    at = frames[len(frames) // 2]
+    data[at : at + 2] = b"\0\0" if what == "header" else data[at : at + 2]
+    data[at + 300] ^= 1 if what == "sound" else 0
+    bad.write_bytes(data)
+    error = await refused(bench, studio.chirp("1.mp3"), bad)
+    assert error.reason.code == "source_corrupt"
+    second = error.reason.evidence["second"]
+    assert isinstance(second, float)
+    assert second == pytest.approx(3, abs=0.6)
+
+
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "opus", "wma"])
 async def test_a_file_that_ends_too_early_is_corrupt(suffix: str, studio: Studio, bench: Bench) -> None:
     cut = studio.chirp(f"cut.{suffix}", 20.0)
@@ -84,6 +105,16 @@ async def test_an_m4a_without_its_index_is_damaged_not_foreign(studio: Studio, b
 async def test_junk_after_the_last_frame_of_an_mp3_is_no_damage(studio: Studio, bench: Bench) -> None:
     source = studio.chirp("1.mp3", 3.0)
     source.write_bytes(source.read_bytes() + b"LYRICSBEGIN" + b"\xff\xfb\x52\xc0" + b"\x07" * 900 + b"TAG" + bytes(125))
+    book = await bench.bind(source, studio.chirp("2.mp3"))
+    assert book.duration_secs == pytest.approx(5.0, abs=0.1)
+
+
+async def test_a_tag_between_frames_and_junk_behind_them_are_no_damage(studio: Studio, bench: Bench) -> None:
+    source = studio.chirp("1.mp3", 3.0)
+    data = source.read_bytes()
+    at = data.index(data[-8000:][data[-8000:].index(b"\xff\xfb") :][:4], len(data) // 2)  # the head of a frame
+    tag = b"ID3\x04\x00\x00\x00\x00\x01\x00" + bytes(128)
+    source.write_bytes(data[:at] + tag + data[at:] + b"LYRICSBEGIN" + b"x" * 400)
     book = await bench.bind(source, studio.chirp("2.mp3"))
     assert book.duration_secs == pytest.approx(5.0, abs=0.1)
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol, cast
 from mutagen import MutagenError
 
 from earmark.core.binding import AudioInfo, Chapter
+from earmark.media.mp4 import Mp4Error, read_config
 
 
 class _StreamInfo(Protocol):
@@ -46,6 +47,8 @@ _VORBIS = {
     "tracknumber": "track", "discnumber": "disc", "album artist": "albumartist", "album_artist": "albumartist",
     "year": "date",
 }  # fmt: skip
+
+_MOST_PIPED = 2**31 - 4096  # bytes
 
 
 def read_container(path: Path) -> AudioInfo | None:
@@ -143,7 +146,7 @@ def _mp4(path: Path) -> AudioInfo:
         codec=name,
         duration_secs=length,
         sample_rate=int(info.sample_rate),
-        channels=int(info.channels),
+        channels=(_heard_channels(path) if name == "aac" else None) or int(info.channels),
         bitrate_kbps=_kbps(info.bitrate) or _by_size(path, length),
         tags=_mp4_tags(audio.tags),
         chapters=spans([(float(c.start), str(c.title)) for c in audio.chapters or ()], length),
@@ -151,11 +154,23 @@ def _mp4(path: Path) -> AudioInfo:
     )
 
 
+def _heard_channels(path: Path) -> int | None:
+    """Of mono AAC the container often tells two channels, and mutagen repeats it where SBR might be there."""
+    from earmark.media.streamcopy import parse_config  # which needs `sniff` from here
+
+    try:
+        return parse_config(read_config(path)).heard_channels
+    except Mp4Error:
+        return None
+
+
 def _flac(path: Path) -> AudioInfo:
     from mutagen.flac import FLAC
 
     audio = FLAC(path)
-    return _plain(path, "flac", audio, _vorbis_tags(audio.tags), cover=bool(audio.pictures))
+    tags = _vorbis_tags(audio.tags)
+    chapters = _vorbis_chapters(tags, float(audio.info.length))
+    return _plain(path, "flac", audio, tags, cover=bool(audio.pictures), chapters=chapters)
 
 
 def _ogg(path: Path) -> AudioInfo:
@@ -209,7 +224,12 @@ def _wav(path: Path) -> AudioInfo:
 
     audio = WAVE(path)
     bits = int(audio.info.bits_per_sample) or 16
-    return _plain(path, "pcm_u8" if bits == 8 else f"pcm_s{bits}le", audio, _id3_tags(audio.tags))
+    claim, held = float(audio.info.length), path.stat().st_size * 8 / max(1, int(audio.info.bitrate))
+    # Who writes to a pipe cannot know the length, and claims the most there is: 4 GiB.
+    piped = claim * audio.info.bitrate / 8 > _MOST_PIPED > path.stat().st_size
+    if piped:
+        audio.info.length = held
+    return _plain(path, "pcm_u8" if bits == 8 else f"pcm_s{bits}le", audio, _id3_tags(audio.tags), estimated=piped)
 
 
 def _adts(path: Path) -> AudioInfo:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
 from earmark.core.binding import AudioInfo
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.media.containers import cut_short
 from earmark.media.ffmpeg import SAFE_INPUT, FfmpegRun, FfmpegTool, last_line, running, url
 from earmark.media.mp3 import inner_tags
 
+EXACT = ("flac", "alac", "pcm_", "ape", "wavpack", "tta")  # kinds of sound whose samples the container counts
+EXACT_SECS = 0.02  # the least that any of their frames lasts; a claim read from ffmpeg is rounded to 0.01
 EDGE_SECS = 0.2  # junk before the first or after the last frame costs no audio worth naming
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
@@ -26,8 +28,10 @@ AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 # no audio. Wording of ffmpeg 5 and of 7 and later.
 _LOST = re.compile(
     r"Error while decoding stream|Error submitting (?:a )?packet to decoder|\] Decoding error: "
-    r"|CRC mismatch|[Pp]acket corrupt|partial file|Corrupt(?:ed)? (?:input|packet|data)|decode_frame\(\) failed"
+    r"|CRC mismatch|CRC error at PTS|[Pp]acket corrupt|partial file|Corrupt(?:ed)? (?:input|packet|data)|decode_frame\(\) failed"
 )
+
+_FRAME = re.compile(r"ashowinfo.*pts_time:([\d.]+).* rate:(\d+) nb_samples:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +96,36 @@ class Decoder:
             await self._judge_faults()
         if self.source.codec in {"vorbis", "opus"} and await asyncio.to_thread(cut_short, self.source.path):
             raise corrupt(self.source, self.seconds, "the file ends here in the middle of a page")
+        await self._check_length()
+
+    async def _check_length(self) -> None:
+        """ffmpeg drops a FLAC frame with a damaged header without a word: only the claim tells that it was there."""
         claim = 0.0 if self.source.duration_estimated else self.source.duration_secs
-        if claim - self.seconds > max(1.0, claim * 0.01):
+        lost = claim - self.seconds
+        if lost > max(1.0, claim * 0.01):
             raise corrupt(
                 self.source, self.seconds, f"the audio ends here, although the file claims {_clock(claim)} in all"
             )
+        if self.source.codec.startswith(EXACT) and lost > EXACT_SECS:
+            gap = await locate_gap(self._tool, self.source)
+            raise corrupt(self.source, gap, f"{lost:.2f} s of its audio cannot be decoded")
 
     async def _judge_faults(self) -> None:
-        if await asyncio.to_thread(self._only_tags):
+        tags = await asyncio.to_thread(self._inner_tags)
+        if len(self._faults) <= tags:
             return
         places = await locate_faults(self._tool, self.source)
         inside = [p for p in places if EDGE_SECS < p[0] < self.seconds - EDGE_SECS]
+        if places and len(inside) <= tags:
+            return
         if inside or not places:
             second, line = inside[0] if inside else (self.seconds, self._faults[0])
             raise corrupt(self.source, second, last_line([line]), count=max(1, len(inside)))
 
-    def _only_tags(self) -> bool:
+    def _inner_tags(self) -> int:
         """A tag between the frames of an MP3 makes ffmpeg complain once and drop the frame beside it, 26 ms. The file is
         as its maker left it: no other release would be better, and the samples that do come out are counted."""
-        return self.source.codec == "mp3" and len(self._faults) <= inner_tags(self.source.path)
+        return inner_tags(self.source.path) if self.source.codec == "mp3" else 0
 
 
 @asynccontextmanager
@@ -178,17 +193,38 @@ async def locate_faults(tool: FfmpegTool, source: AudioInfo) -> list[tuple[float
 
     def listen(line: str) -> None:
         nonlocal at
-        if (frame := re.search(r"pts_time:([\d.]+)", line)) and "ashowinfo" in line:
+        if frame := _FRAME.search(line):
             at = float(frame[1])
         elif _LOST.search(line) and len(faults) < 1000:
             faults.append((at, line))
 
+    await _listen_to_frames(tool, source, listen)
+    return faults
+
+
+async def locate_gap(tool: FfmpegTool, source: AudioInfo) -> float | None:
+    """The second at which frames are first missing, by the time each states; None where no frame says."""
+    gap: float | None = None
+    expected = 0.0
+
+    def listen(line: str) -> None:
+        nonlocal gap, expected
+        if frame := _FRAME.search(line):
+            at = float(frame[1])
+            if gap is None and at > expected + EXACT_SECS / 2:
+                gap = expected
+            expected = at + int(frame[3]) / int(frame[2])
+
+    await _listen_to_frames(tool, source, listen)
+    return gap
+
+
+async def _listen_to_frames(tool: FfmpegTool, source: AudioInfo, listen: Callable[[str], None]) -> None:
     args = ["-v", "level+info", "-threads", "1", *_input(source), "-af", "ashowinfo", "-f", "null", "-"]
     async with running(tool, args, subject=source.path.name, on_line=listen) as run:
         while await run.read():
             pass
         await run.finish(patience_secs=max(600.0, source.duration_secs))
-    return faults
 
 
 def _input(source: AudioInfo) -> list[str]:
@@ -197,16 +233,18 @@ def _input(source: AudioInfo) -> list[str]:
     return [*SAFE_INPUT, *checks, "-i", url(source.path), "-map", "0:a:0"]
 
 
-def corrupt(source: AudioInfo, second: float, why: str, *, count: int = 1) -> PermanentError:
-    """The error for a source that is damaged at `second`."""
+def corrupt(source: AudioInfo, second: float | None, why: str, *, count: int = 1) -> PermanentError:
+    """The error for a source that is damaged at `second`, None where nobody can say."""
     name = source.path.name
-    more = f" and at {count - 1} more places" if count > 1 else ""
+    more = f" and at {count - 1} more place{'s' * (count > 2)}" if count > 1 else ""
+    at = "" if second is None else f" at {_clock(second)}{more}"
+    evidence: dict[str, JsonValue] = {"file": name, "path": str(source.path), "detail": why}
     return PermanentError(
         Reason(
             "source_corrupt",
-            f"{name!r} is damaged at {_clock(second)}{more}: {why}.",
+            f"{name!r} is damaged{at}: {why}.",
             "The download is untouched. Recheck the torrent; if it is complete, choose another release.",
-            {"file": name, "path": str(source.path), "second": round(second, 2), "detail": why},
+            evidence if second is None else evidence | {"second": round(second, 2)},
         )
     )
 

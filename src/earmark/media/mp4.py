@@ -101,17 +101,18 @@ def boxes(view: memoryview) -> Iterator[Box]:
         at += size
 
 
+def read_config(path: Path) -> bytes:
+    """What the decoder of the first sound track is told, without its index of packets. Raises Mp4Error and OSError."""
+    _, _, trak = _sound_track(path)
+    return _decoder(trak.need(b"mdia", b"minf", b"stbl", b"stsd"))[1]
+
+
 def read_track(path: Path) -> Mp4Track:
     """The first sound track of the MP4 at `path`. Raises Mp4Error and OSError."""
-    with path.open("rb") as file:
-        file_size = file.seek(0, 2)
-        moov = _index(file, file_size)
+    file_size, moov, trak = _sound_track(path)
     if moov.path(b"mvex") is not None:
         raise Mp4Error("it is fragmented")
     movie_scale = _scale(moov.need(b"mvhd"))
-    trak = next((b for b in boxes(moov.body) if b.kind == b"trak" and _is_sound(b)), None)
-    if trak is None:
-        raise Mp4Error("it has no sound track")
     stbl = trak.need(b"mdia", b"minf", b"stbl")
     object_type, config = _decoder(stbl.need(b"stsd"))
     sizes = _sizes(stbl.need(b"stsz"), file_size)
@@ -129,6 +130,17 @@ def read_track(path: Path) -> Mp4Track:
         edits=_edits(trak, movie_scale),
         itunes_gap=_itunes_gap(moov),
     )
+
+
+def _sound_track(path: Path) -> tuple[int, Box, Box]:
+    """Bytes of the file, its `moov`, and the `trak` of its sound in there."""
+    with path.open("rb") as file:
+        file_size = file.seek(0, 2)
+        moov = _index(file, file_size)
+    trak = next((b for b in boxes(moov.body) if b.kind == b"trak" and _is_sound(b)), None)
+    if trak is None:
+        raise Mp4Error("it has no sound track")
+    return file_size, moov, trak
 
 
 def _index(file: BinaryIO, file_size: int) -> Box:
