@@ -128,6 +128,39 @@ def bind(
 
 
 @app.command()
+def match(
+    wish: Annotated[Path | None, typer.Option(help="A wish, as JSON.")] = None,
+    releases: Annotated[
+        Path | None, typer.Option(help="Releases, as JSON: labelled data, Prowlarr's answer or the tracker's rows.")
+    ] = None,
+    cases: Annotated[Path | None, typer.Option(help="A whole labelled file, one JSON case a line.")] = None,
+    threshold: Annotated[float, typer.Option(help="Confidence from which a release is taken.")] = 0.85,
+    vip: Annotated[bool, typer.Option("--vip", help="Judge what is free as for a VIP account.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decide on files which release is the wish, how sure that is, and why. Needs no service and touches nothing."""
+    from earmark.cli.matching import match as run
+
+    raise typer.Exit(run(wish, releases, cases, threshold=threshold, vip=vip, as_json=as_json))
+
+
+@app.command()
+def replay(
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy to try: TOML or JSON with threshold and weights.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Only decisions from this date on, e.g. 2026-11-01.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Decide history again with today's rules, or a policy of your own, and show what would change. Changes nothing."""
+    from earmark.cli.replaying import replay as run
+
+    raise typer.Exit(run(_load(config, data_dir), policy, since, as_json=as_json))
+
+
+@app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Finished books.")],
     as_json: AsJson = False,
