@@ -36,6 +36,16 @@ def test_readings_that_agree_share_a_column_and_the_places_they_dispute_are_mark
     assert question.orders.places[3].files == ("04 - Windsor.mp3", "05 - The Plague.mp3")
 
 
+def test_a_long_order_shows_the_places_in_dispute_with_their_neighbours_and_sums_up_the_rest() -> None:
+    places = tuple(
+        questions.Place(n, (f"{n}", f"{n}" if n not in (40, 41) else f"{81 - n}"), n in (40, 41)) for n in range(1, 101)
+    )
+    brief = questions.Orders(("By the file names", "By the tags"), places, "").brief
+    assert brief == (questions.Same(1, 38), *places[38:42], questions.Same(43, 100))
+    short = questions.Orders(("By the file names", "By the tags"), places[:10], "")
+    assert short.brief == places[:10]
+
+
 def test_orders_of_different_lengths_are_shown_to_the_end(desk: FakeDesk) -> None:
     ticket = asking(desk, "order_disputed")
     orders: dict[str, object] = {"names": ["a/1.mp3", "b/2.mp3"], "tags": ["b/2.mp3"]}

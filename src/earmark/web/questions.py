@@ -20,6 +20,7 @@ TITLES = {
     "review_before_import": "Place it on the shelf?",
     "already_on_shelf": "Fetch it although it is there already?",
 }
+SHORT = 16  # places that are shown in full
 READINGS = {
     "names": "By the file names",
     "tags": "By the tags",
@@ -38,6 +39,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Same:
+    """A run of places at which all readings agree."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """Readings that put the files in different orders; equal ones share a column. `folder` is what all names have in
     common."""
@@ -49,6 +58,23 @@ class Orders:
     @property
     def disputed(self) -> int:
         return sum(place.differs for place in self.places)
+
+    @property
+    def brief(self) -> tuple[Place | Same, ...]:
+        """Long orders without the runs on which all agree, save a neighbour of each place that differs."""
+        if len(self.places) <= SHORT:
+            return self.places
+        near = {place.number + step for place in self.places if place.differs for step in (-1, 0, 1)}
+        rows: list[Place | Same] = []
+        for place in self.places:
+            last = rows[-1] if rows else None
+            if place.number in near:
+                rows.append(place)
+            elif isinstance(last, Same):
+                rows[-1] = Same(last.first, place.number)
+            else:
+                rows.append(Same(place.number, place.number))
+        return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
