@@ -170,14 +170,15 @@ def _strip(text: str, notes: Notes, *, sub: bool, bracket: bool = False) -> tupl
     words = tokens(text)
     if not words:
         return ()
-    cover, found = covered(words, notes, Source.TITLE)
+    told = covered(words, notes, Source.TITLE)
+    strength, found = told.strength, told.found
     end = len(words)
-    while end and cover[end - 1]:
+    while end and strength[end - 1]:
         end -= 1
-    if not bracket and not sub and all(c == _WEAK for c in cover[end:]):
+    if not bracket and not sub and all(c == _WEAK for c in strength[end:]):
         end = len(words)  # "The Complete", "Charlotte's Web", "1984": words of the title after all
     start = 0
-    while start < end and cover[start] == _STRONG:
+    while start < end and strength[start] == _STRONG:
         start += 1
     for rule, first, last in found:
         aside = last <= start or first >= end
@@ -188,7 +189,7 @@ def _strip(text: str, notes: Notes, *, sub: bool, bracket: bool = False) -> tupl
             notes.year = Fact(int(word), Source.TITLE)
     if bracket and notes.year is None:
         notes.year = next((Fact(int(w), Source.TITLE) for w in words if is_year(w)), None)
-    kept = [w for w, c in zip(words[start:end], cover[start:end], strict=True) if c != _STRONG]
+    kept = [w for w, c in zip(words[start:end], strength[start:end], strict=True) if c != _STRONG]
     return tuple(kept)
 
 
@@ -198,44 +199,71 @@ def without_marks(text: str) -> str:
     kept: list[str] = []
     for word in text.split():
         folded = tokens(word)
-        cover, _ = covered(folded, None, Source.TITLE)
-        if folded and all(cover) and kept:
+        if kept and folded and all(cover(folded).strength):
             break
         kept.append(word)
     return " ".join(kept)
 
 
-def covered(words: tuple[str, ...], notes: Notes | None, source: Source) -> tuple[list[int], tuple[rules.Found, ...]]:
-    """How surely each word is a mark rather than a word of the title, and the rules that spoke."""
-    cover = [0] * len(words)
+def covered(words: tuple[str, ...], notes: Notes, source: Source) -> Cover:
+    """`cover` of these words, with formats and bit rate noted."""
+    told = cover(words)
+    for word in told.formats:
+        if word not in notes.formats:
+            notes.formats[word] = Fact(word, source)
+    if told.kbps:
+        note_kbps(told.kbps, notes, source)
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How surely each word is a mark rather than a word of the title, the rules that spoke, formats and bit rate."""
+
+    strength: tuple[int, ...]
+    found: tuple[rules.Found, ...]
+    formats: tuple[str, ...]
+    kbps: str
+
+
+@lru_cache(maxsize=8192)
+def cover(words: tuple[str, ...]) -> Cover:
+    """What of these words is a mark, a format, a bit rate or (perhaps) a year."""
+    strength = [0] * len(words)
     found = rules.scan(words)
     for rule, first, last in found:
-        strength = _STRONG if last - first > 1 or words[first] in _SURE or rule.mark in _SURE_MARKS else _WEAK
-        for at in range(first, last):
-            cover[at] = strength if rule.aside else 0
+        if rule.aside:
+            sure = last - first > 1 or words[first] in _SURE or rule.mark in _SURE_MARKS
+            strength[first:last] = [_STRONG if sure else _WEAK] * (last - first)
+    formats: list[str] = []
+    kbps = ""
     for at, word in enumerate(words):
-        if word in rules.FORMATS:
-            cover[at] = _STRONG if word not in {"lit", "html", "aac", "web"} else _WEAK
-            if notes is not None and cover[at] == _STRONG:
-                notes.formats.setdefault(word, Fact(word, source))
-        elif word in {"kbps", "kbit", "kbits", "kb"} and at and words[at - 1].isdigit():
-            cover[at] = cover[at - 1] = _STRONG
-            note_kbps(words[at - 1], notes, source)
-        elif word[0].isdigit() and (m := KBPS.fullmatch(word)):
-            cover[at] = _STRONG
-            note_kbps(m[1], notes, source)
-        elif is_year(word) and not cover[at]:
-            cover[at] = _WEAK
-    return cover, found
+        if word[0] in _DIGITS:
+            if m := KBPS.fullmatch(word):
+                strength[at] = _STRONG
+                kbps = kbps or m[1]
+            elif not strength[at] and is_year(word):
+                strength[at] = _WEAK
+        elif word in rules.FORMATS:
+            strength[at] = _WEAK if word in _FORMAT_OR_WORD else _STRONG
+            if word not in _FORMAT_OR_WORD:
+                formats.append(word)
+        elif word in _KBPS_WORDS and at and words[at - 1].isdigit():
+            strength[at] = strength[at - 1] = _STRONG
+            kbps = kbps or words[at - 1]
+    return Cover(tuple(strength), found, tuple(formats), kbps)
 
 
+_DIGITS = frozenset("0123456789")
+_FORMAT_OR_WORD = frozenset({"lit", "html", "aac"})
+_KBPS_WORDS = frozenset({"kbps", "kbit", "kbits", "kb"})
 _SURE = frozenset({"unabridged", "abridged", "audiobook", "ebook", "retail", "chapterized", "freeleech", "horbuch", "hoerbuch",
                    "ungekurzt", "gekurzt", "audiobooks", "ttc", "litrpg", "hq", "vbr", "cbr"})  # fmt: skip
 _SURE_MARKS = frozenset({rules.UNABRIDGED, rules.DRAMATISED, rules.CHAPTERS, rules.NO_CHAPTERS})
 
 
-def note_kbps(word: str, notes: Notes | None, source: Source) -> None:
-    if notes is not None and notes.kbps is None and 8 <= int(word) <= 999:
+def note_kbps(word: str, notes: Notes, source: Source) -> None:
+    if notes.kbps is None and 8 <= int(word) <= 999:
         notes.kbps = Fact(int(word), source)
 
 
