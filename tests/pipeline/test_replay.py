@@ -163,6 +163,12 @@ async def test_what_had_been_tried_stays_out_of_the_choice(house: House) -> None
     assert matcher.asked[0][2] == ("a",)
 
 
+async def test_a_book_that_stood_on_the_shelf_then_is_still_asked_about(house: House) -> None:
+    decision = made(LINE, {"a": 0.9})
+    await recorded(house, dataclasses.replace(decision, reasons=(reason(ApprovalCode.ON_SHELF),)))
+    assert (await again(house, Paper(LINE, a=0.95))).changes == ()
+
+
 async def test_a_vip_account_is_remembered_by_what_was_free_for_it(house: House) -> None:
     free = ScoredCandidate(Release("v", "mam", "V", freeleech=Freeleech(vip=True)), 0.9, (), free=True)
     await recorded(house, Decision((free,), 0, 0.9, LINE))

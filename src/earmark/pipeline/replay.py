@@ -15,8 +15,9 @@ from typing import Literal, TypeAlias
 from earmark.core import weights
 from earmark.core.albums import scoring as albums
 from earmark.core.decision import Decision, ScoredCandidate
-from earmark.core.reasons import EarmarkError, PermanentError
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Release
+from earmark.core.states import ApprovalCode
 from earmark.core.wish import AlbumWish, BookWish, Kind, Wish
 from earmark.core.witnessing import apply
 from earmark.pipeline.failover import BLOCKED
@@ -159,7 +160,7 @@ def _number(value: object, *, at_most: float) -> bool:
 
 
 def _bad(file: Path, what: str) -> PermanentError:
-    return PermanentError.of("bad_policy", f"The policy file {file} {what}.", "Mend it, or leave --policy out.")
+    return PermanentError(Reason("bad_policy", f"The policy file {file} {what}.", "Mend it, or leave --policy out."))
 
 
 async def _page(db: Database, since: datetime | None, after: int) -> list[Precedent]:
@@ -177,7 +178,9 @@ async def _again(matcher: Matcher, precedent: Precedent, band: float) -> Decisio
     new = await matcher.judge(precedent.kind, wish, offered, vip_member=_vip_member(made))
     if made.witness is not None:
         new, _, _ = apply(new, made.witness.opinions, band)
-    return replace(new, candidates=(*new.candidates, *tried))
+    # What stood on the shelf then is not kept; that something stood there is.
+    shelf = tuple(r for r in made.reasons if r.code is ApprovalCode.ON_SHELF and new.chosen_idx is not None)
+    return replace(new, candidates=(*new.candidates, *tried), reasons=(*new.reasons, *shelf))
 
 
 def _wish(kind: Kind, wish: JsonObject) -> Wish:
