@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.core.albums import CueTrack, decide_album, map_ranges
-from earmark.core.albums.evidence import gather
+from earmark.core.albums import CueTrack, cue_images, decide_album, map_ranges, map_tracks
 from earmark.core.albums.reading import read_title
 from earmark.core.decision import Decision
 from earmark.core.release import Freeleech, Release, ReleaseFile
@@ -236,6 +235,19 @@ def test_of_two_formats_one_is_mapped_whole() -> None:
     assert set(mapping(decide(release(listed=lossy + lossless))).values()) == {f.path for f in lossless}
 
 
+def test_files_that_come_late_are_mapped_without_a_release() -> None:
+    assert [m.torrent_file_path for m in map_tracks(wish(), files()[::-1])] == [f.path for f in files()]
+
+
+def test_names_cut_short_are_known_by_their_beginning() -> None:
+    tracks = tuple(replace(t, name=f"{t.name} and the Ending Nobody Reads") for t in wish().tracks)
+    listed = tuple(ReleaseFile(f"a/{t.track_number:02} - {t.name[:20]}.flac", 20_000_000) for t in tracks)
+    decision = decide(release(listed=listed), asked=wish(tracks=tracks))
+
+    assert len(mapping(decision)) == 8
+    assert not decision.needs_a_human
+
+
 def test_only_requested_tracks_are_asked_for() -> None:
     asked = wish(tracks=tuple(replace(t, requested=t.track_number < 4) for t in wish().tracks))
     decision = decide(release(listed=files()[:4]), asked=asked)
@@ -250,7 +262,7 @@ def test_an_image_is_never_mapped_and_its_ranges_are_after_the_download() -> Non
 
     assert mapping(decision) == {}
     assert codes(decision) >= {ApprovalCode.TRACK_COUNT_MISMATCH}
-    assert gather(wish(), release(listed=listed)).mapped.images[0].cue_path == "a/album.cue"
+    assert cue_images(wish(), release(listed=listed))[0].cue_path == "a/album.cue"
 
     starts = [0.0]
     for secs in SECS:

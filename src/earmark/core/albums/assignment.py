@@ -37,6 +37,8 @@ NUMBER_DOUBTED = 0.02  # weight of numbers that contradict the rest
 ACCEPTED = 0.44  # a name and a number of which only the length differs: a hidden track behind the last one
 CONTRADICTED = 0.3  # a length alone, against the name and without the number, is chance
 NUMBER_ALONE = 0.6  # confidence of a pair that only its number speaks for
+CUT_FROM = 12  # letters that are enough to know a name by its beginning
+CUT = 0.92  # what such a beginning is worth
 OTHER_NUMERALS = 0.6
 ONE_WITHOUT_NUMERALS = 0.85
 OTHER_MARKS = 0.6
@@ -201,8 +203,18 @@ def _name_grid(tracks: Sequence[TrackWish], files: Sequence[Named], album_marks:
     latin = np.array([words.is_latin(tracks[i].name) for i in rows])
     offered_latin = np.array([words.is_latin(files[j].full) for j in columns])
     best[(latin[:, None] != offered_latin[None, :]) & (best < 0.8)] = np.nan
+    _raise_cut(best, [words.normal(tracks[i].name) for i in rows], [files[j].names[0] for j in columns])
     grid[np.ix_(rows, columns)] = best
     return grid
+
+
+def _raise_cut(best: Grid, asked: Sequence[str], said: Sequence[str]) -> None:
+    """Names that some program cut short are their beginnings."""
+    for j, name in enumerate(said):
+        if len(name) >= CUT_FROM and best[:, j].max() < CUT:
+            for i, wished in enumerate(asked):
+                if wished.startswith(name):
+                    best[i, j] = CUT
 
 
 def _track_names(name: str) -> tuple[str, ...]:

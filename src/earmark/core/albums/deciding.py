@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earmark.core.albums.doubts import Doubt, doubts
-from earmark.core.albums.evidence import Evidence, gather
+from earmark.core.albums.evidence import Evidence, gather, track_mapping
 from earmark.core.albums.gates import GATES
 from earmark.core.albums.scoring import POLICY_VERSION, components, total
-from earmark.core.decision import Component, Decision, ScoredCandidate, TrackMapping
+from earmark.core.decision import Component, Decision, ScoredCandidate
 from earmark.core.reasons import Reason
 from earmark.core.release import Release
 from earmark.core.states import ApprovalCode, ApprovalReason
@@ -67,17 +67,9 @@ def _judge(wish: AlbumWish, release: Release, *, vip_member: bool) -> _Judged:
         gates=gates,
         free=release.freeleech.for_account(vip_member=vip_member),
         reasoning=_sentence(parts, gates, found),
-        track_mapping=_mapping(evidence),
+        track_mapping=track_mapping(evidence),
     )
     return _Judged(evidence, candidate, found)
-
-
-def _mapping(e: Evidence) -> tuple[TrackMapping, ...]:
-    return tuple(
-        TrackMapping(e.wish.tracks[p.track].catalog_track_id, e.mapped.files[p.file].file.path, p.confidence)
-        for p in sorted(e.mapped.pairs, key=lambda p: p.track)
-        if e.wish.tracks[p.track].requested
-    )
 
 
 def _rank(j: _Judged) -> tuple[bool, float, bool, int, bool, bool, float, int, str, str]:

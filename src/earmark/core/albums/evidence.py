@@ -5,12 +5,14 @@ Scores, gates and doubts are all drawn from this one value, so that they cannot 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from earmark.core.albums import words
-from earmark.core.albums.folders import Mapped, map_release
+from earmark.core.albums.folders import CueImage, Mapped, map_release
 from earmark.core.albums.reading import Contents, Quality, TitleReading, read_contents, read_title
-from earmark.core.release import Release
+from earmark.core.decision import TrackMapping
+from earmark.core.release import Release, ReleaseFile
 from earmark.core.wish import AlbumWish
 
 SAME_LENGTH_SECS = 5.0
@@ -136,6 +138,26 @@ def gather(wish: AlbumWish, release: Release) -> Evidence:
         | ((folder.marks - {"set", "compilation"}) if folder else frozenset())
         | _files_say(wish, mapped),
         wished_marks=said,
+    )
+
+
+def map_tracks(wish: AlbumWish, files: Sequence[ReleaseFile], *, title: str = "") -> tuple[TrackMapping, ...]:
+    """Which of these files is which requested track, in the order of the wish; files with measured lengths map best.
+    For a release whose file list came late: with the torrent, or with the download itself."""
+    return track_mapping(gather(wish, Release("", "", title, files=tuple(files))))
+
+
+def cue_images(wish: AlbumWish, release: Release) -> tuple[CueImage, ...]:
+    """The sound files of a release that hold the whole album or a whole disc; empty where tracks are files."""
+    return gather(wish, release).mapped.images
+
+
+def track_mapping(e: Evidence) -> tuple[TrackMapping, ...]:
+    """The assignment in the words of document 003."""
+    return tuple(
+        TrackMapping(e.wish.tracks[p.track].catalog_track_id, e.mapped.files[p.file].file.path, p.confidence)
+        for p in sorted(e.mapped.pairs, key=lambda p: p.track)
+        if e.wish.tracks[p.track].requested
     )
 
 

@@ -124,24 +124,10 @@ def has_a_real_size(e: Evidence) -> Reason | None:
     low, high = PLAUSIBLE_KBPS[band]
     if not e.contents.audio:
         high *= 3  # pictures, bonus tracks and other discs weigh too
-    if _all_alike(e):
-        return _refusal(
-            "implausible_size", "All files weigh the same though the tracks differ in length: clips.", kbps=round(kbps)
-        )
     if not low <= kbps <= high:
         claimed = f"{kbps:.0f} kbit/s over the wished length cannot be {e.quality.text}."
         return _refusal("implausible_size", claimed, kbps=round(kbps))
     return None
-
-
-def _all_alike(e: Evidence) -> bool:
-    """Sizes that do not follow the wished lengths at all, where the files' own lengths are not told."""
-    files = [e.mapped.files[p.file].file for p in e.mapped.pairs]
-    wished = [e.wish.tracks[p.track].duration_secs for p in e.mapped.pairs]
-    known = [secs for secs in wished if secs]
-    if len(files) < ENOUGH_SIZES or len(known) < len(files) or any(f.duration_secs for f in files):
-        return False
-    return _spread([f.size_bytes for f in files]) < 0.05 and _spread(known) > 0.15
 
 
 def _all_clips(e: Evidence) -> bool:
