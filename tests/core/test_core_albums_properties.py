@@ -154,3 +154,13 @@ def test_long_hostile_names_take_no_more_than_their_share_of_time() -> None:
     decision = decide(release("r", "(" * 50_000 + "1 " * 50_000, nasty))
 
     assert decision.chosen_idx is None
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.none(), min_size=8, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_lengths_that_can_be_none_are_unknown(lengths: list[float | None]) -> None:
+    offered = tuple(replace(f, duration_secs=secs) for f, secs in zip(files(), lengths, strict=True))
+    tracks = tuple(replace(t, duration_secs=secs) for t, secs in zip(WISH.tracks, lengths, strict=True))
+
+    decide(replace(RIGHT, files=offered))
+    decide_album(replace(WISH, tracks=tracks), [RIGHT], threshold=0.85, vip_member=False)

@@ -20,6 +20,7 @@ from rapidfuzz import fuzz, process
 
 from earmark.core.albums import words
 from earmark.core.albums.places import Named
+from earmark.core.albums.reading import seconds
 from earmark.core.wish import TrackWish
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _duration_offs(tracks: Sequence[TrackWish], files: Sequence[Named]) -> Grid:
 
 
 def _secs(value: float | None) -> float:
-    return float(value) if value and 0 < value < 1e6 else float("nan")
+    return seconds(value) or float("nan")
 
 
 def _duration_grid(offs: Grid, tracks: Sequence[TrackWish]) -> Grid:

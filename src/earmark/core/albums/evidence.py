@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from earmark.core.albums import words
 from earmark.core.albums.folders import CueImage, Mapped, map_release
-from earmark.core.albums.reading import Contents, Quality, TitleReading, read_contents, read_title
+from earmark.core.albums.reading import Contents, Quality, TitleReading, read_contents, read_title, seconds
 from earmark.core.decision import TrackMapping
 from earmark.core.release import Release, ReleaseFile
 from earmark.core.wish import AlbumWish
@@ -115,7 +115,8 @@ class Evidence:
 
 def gather(wish: AlbumWish, release: Release) -> Evidence:
     """Read a release against a wish. Never raises, whatever the texts hold."""
-    wish = replace(wish, tracks=tuple(sorted(wish.tracks, key=lambda t: (t.disc_number, t.track_number))))
+    tracks = [replace(t, duration_secs=seconds(t.duration_secs)) for t in wish.tracks]
+    wish = replace(wish, tracks=tuple(sorted(tracks, key=lambda t: (t.disc_number, t.track_number))))
     contents = read_contents(release.files)
     mapped = map_release(wish, contents, release.title)
     title = read_title(release.title, wish.artist, wish.album, wish.label)

@@ -49,6 +49,7 @@ _KNOWN = AUDIO | VIDEO | PROGRAMS | ARCHIVES
 
 MISSPELT = 88  # per cent alike, from this length on, is the same name misspelt
 MISSPELT_FROM = 4
+MAX_SECS = 1_000_000.0
 MAX_FILES = 3_000  # audio files of one release that are looked at; a torrent with more is no album
 _CLIP = re.compile(r"\b(?:sample|preview|snippet|clip)s?\b", re.IGNORECASE)
 
@@ -116,6 +117,7 @@ def read_contents(files: Sequence[ReleaseFile]) -> Contents:
     programs: list[str] = []
     escaping: list[str] = []
     count = {"video": 0, "archive": 0}
+    sized = any(f.size_bytes > 0 for f in files)
     for file in sorted(files, key=lambda f: (f.path, f.size_bytes)):
         if _escapes(file.path):
             escaping.append(file.path)
@@ -125,8 +127,10 @@ def read_contents(files: Sequence[ReleaseFile]) -> Contents:
             programs.append(file.path)
         elif suffix == "cue":
             cues.append(file)
-        elif suffix in AUDIO and not _is_junk(parts, stem, file):
-            audio.append(AudioFile(file.path, tuple(parts[:-1]), stem, suffix, file.size_bytes, file.duration_secs))
+        elif suffix in AUDIO and not _is_junk(parts, stem, empty=sized and file.size_bytes <= 0):
+            audio.append(
+                AudioFile(file.path, tuple(parts[:-1]), stem, suffix, file.size_bytes, seconds(file.duration_secs))
+            )
         count["video"] += suffix in VIDEO
         count["archive"] += suffix in ARCHIVES or bool(re.fullmatch(r"r\d\d", suffix))
     return Contents(
@@ -148,9 +152,14 @@ def _split_suffix(name: str) -> tuple[str, str]:
     return (stem, suffix.lower()) if dot and len(suffix) <= 5 else (name, "")
 
 
-def _is_junk(parts: list[str], stem: str, file: ReleaseFile) -> bool:
+def seconds(value: float | None) -> float | None:
+    """A length that can be one; None for anything else."""
+    return float(value) if value is not None and 0 < value < MAX_SECS else None
+
+
+def _is_junk(parts: list[str], stem: str, *, empty: bool) -> bool:
     """Hidden files, and clips: in a folder of samples, or called so and far shorter than a track."""
-    if stem.startswith("._") or "__MACOSX" in parts or file.size_bytes <= 0:
+    if stem.startswith("._") or "__MACOSX" in parts or empty:
         return True
     if any(_CLIP.fullmatch(p.strip(" -_[]()")) for p in parts[:-1]):
         return True
