@@ -140,16 +140,15 @@ class FfmpegBinder:
 
     async def _copy_streams(self, plan: BindPlan, room: Path, reporter: Reporter) -> BoundBook:
         """AAC of one kind: not a packet changes; chapters and tags are new."""
-        audio, book = room / "audio.m4a", room / "book.m4b"
+        book = room / "book.m4b"
         secs = await copy_timeline(
             self.tool,
             plan.sources,
-            audio,
+            book,
             on_secs=lambda index, done: reporter.of_sources("copy", index, done),
             on_done=reporter.source_done,
+            chapters_of=lambda lengths: book_chapters(plan, lengths).chosen.chapters,
         )
-        await mux_book(self.tool, audio, book_chapters(plan, secs).chosen.chapters, book, room / "chapters.txt")
-        await asyncio.to_thread(audio.unlink)
         placed = [Placed(s, at) for s, at in zip(plan.sources, accumulate(secs, initial=0.0), strict=False)]
         return await self._finish(plan, book, secs, reporter, COPY_TOLERANCE_SECS, placed)
 
@@ -282,7 +281,7 @@ def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
     size = sum(s.path.stat().st_size for s in plan.sources)
     encoded = round(2.2 * plan.total_secs * book_bitrate(plan) * 1000 / 8)
     copied = plan.passthrough or book_suffix(plan) == "mp3"
-    needed = size if copied else max(2 * size, encoded) if _all_aac(plan) else encoded
+    needed = size if copied else max(size, encoded) if _all_aac(plan) else encoded
     free = shutil.disk_usage(workspace).free
     if free < needed + 5_000_000:
         raise TransientError(
