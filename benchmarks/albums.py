@@ -26,7 +26,8 @@ from rich.table import Table
 
 from earmark.core.albums import decide_album
 from earmark.core.decision import Decision
-from earmark.core.release import Freeleech, Release, ReleaseFile
+from earmark.core.matchcases import read_case
+from earmark.core.release import Release, ReleaseFile
 from earmark.core.wish import AlbumWish, TrackWish
 
 OWN = Path(__file__).parent.parent / "tests" / "data" / "matching" / "albums_own.jsonl"
@@ -50,33 +51,10 @@ class Outcome:
         return self.top in self.case["acceptable"]
 
 
-def wish_of(case: Case) -> AlbumWish:
-    w = case["wish"]
-    tracks = tuple(
-        TrackWish(t["id"], t["disc"], t["number"], t["name"], t.get("duration_secs"), "") for t in w.get("tracks", ())
-    )
-    return AlbumWish(w["artist"], w["album"], w.get("year"), w.get("label"), tracks=tracks)
-
-
-def releases_of(case: Case) -> list[Release]:
-    return [
-        Release(
-            guid=r["guid"],
-            indexer=r.get("indexer", ""),
-            title=r["title"],
-            size_bytes=r.get("size_bytes"),
-            seeders=r.get("seeders"),
-            leechers=r.get("leechers"),
-            files=tuple(ReleaseFile(f["path"], f["size"], f.get("duration_secs")) for f in r.get("files") or ()),
-            freeleech=Freeleech(everyone=bool(r.get("freeleech")), vip=bool(r.get("vip"))),
-        )
-        for r in case["releases"]
-    ]
-
-
 def answer(case: Case, threshold: float) -> Outcome:
-    vip = bool(case.get("account", {}).get("vip"))
-    decision = decide_album(wish_of(case), releases_of(case), threshold=threshold, vip_member=vip)
+    asked = read_case(case, mam_row=_no_row)
+    assert isinstance(asked.wish, AlbumWish), "an album is wished"
+    decision = decide_album(asked.wish, asked.releases, threshold=threshold, vip_member=asked.vip_member)
     verdict = "none" if decision.chosen_idx is None else "approve" if decision.needs_a_human else "auto"
     top = decision.candidates[0] if decision.candidates else None
     guid = top.release.guid if top else None
@@ -87,6 +65,10 @@ def answer(case: Case, threshold: float) -> Outcome:
         right = sum(given.get(t) == p for t, p in wanted.items())
         everything = len(set(given.items()) | set(wanted.items()))
     return Outcome(case, decision, verdict, guid, right, everything)
+
+
+def _no_row(row: object) -> Release:
+    raise ValueError(f"no album row: {row!r:.80}")
 
 
 METRICS: dict[str, Callable[[Sequence[Outcome]], tuple[int, int]]] = {
