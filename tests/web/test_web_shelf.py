@@ -75,10 +75,11 @@ async def test_after_a_reorganisation_only_that_is_taken_back(admin: httpx2.Asyn
     assert not back.whole
     assert back.going == ("metadata.json",)
     assert back.back == ("metadata.json",)
-    assert [then for _, then in back.moves] == ["/srv/audiobooks/Wells/Time/Time.m4b"]
+    assert back.root == "/srv/audiobooks"
+    assert back.moves == (("H. G. Wells/The Time Machine (1895)/The Time Machine.m4b", "Wells/Time/Time.m4b"),)
     text = (await admin.get(f"/tickets/{the_id}/undo")).text
     assert "Take the last reorganisation back?" in text
-    assert "/srv/audiobooks/Wells/Time/Time.m4b" in text
+    assert "Wells/Time/Time.m4b" in text
 
 
 async def test_taking_back_is_done_and_the_ticket_says_since_when(admin: httpx2.AsyncClient, desk: FakeDesk) -> None:
@@ -225,6 +226,14 @@ def test_an_order_a_person_chose_and_its_doubts_are_told(desk: FakeDesk) -> None
     assert made.chapters_from == ""
 
 
+def test_what_was_replaced_is_named_below_the_books_folder(desk: FakeDesk) -> None:
+    view = desk.views[on_the_shelf(desk)]
+    payload = view.ticket.payload
+    assert isinstance(payload, Completed)
+    place = replace(view.tasks[-1], detail={"replaced": [f"{payload.library_path}/CD1/old.mp3", "/elsewhere/x.mp3"]})
+    assert shelf.making(replace(view, tasks=[place])).replaced == ("CD1/old.mp3", "/elsewhere/x.mp3")
+
+
 def test_what_was_done_on_the_shelf_stands_in_the_history_in_words(desk: FakeDesk) -> None:
     told: list[dict[str, JsonValue]] = [
         {"what": "undone", "actor": "admin", "removed": 4, "restored": 1, "kept": ["/x"]},
@@ -234,8 +243,8 @@ def test_what_was_done_on_the_shelf_stands_in_the_history_in_words(desk: FakeDes
     events = [Event(n, ago(minutes=9 - n), None, "note", payload) for n, payload in enumerate(told)]
     moments = {moment.title: moment.text for moment in timeline.history(events)}
     assert moments == {
-        "Taken back": "4 files to the recycle folder, 1 file back in its place, "
-        "1 file left alone, changed since it was placed, by admin",
-        "Re-processed": "2 files moved to /srv/x, 1 file written anew, by admin",
+        "Taken back": "4 to the recycle folder, 1 back in its place, "
+        "1 left alone, changed since it was placed, by admin",
+        "Re-processed": "moved to /srv/x, 1 file written anew, by admin",
         "Answered": "“names”, by admin",
     }

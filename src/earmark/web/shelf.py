@@ -3,6 +3,7 @@ values, returns values; what happens on the shelf is the desk's business."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -43,13 +44,14 @@ METHODS = {
 @dataclass(frozen=True, slots=True)
 class TakeBack:
     """What an undo would do. `whole`: the book leaves the shelf; else only the last reorganisation is taken back.
-    `going` are files for the recycle folder, `back` what lies there and returns, `moves` are (now, then)."""
+    `going` are files for the recycle folder, `back` what lies there and returns, `moves` are (now, then) below `root`."""
 
     whole: bool
     folder: str
     going: tuple[str, ...]
     back: tuple[str, ...]
     moves: tuple[tuple[str, str], ...]
+    root: str
 
 
 def take_back(view: TicketDetail, acts: Sequence[ActView]) -> TakeBack | None:
@@ -62,12 +64,16 @@ def take_back(view: TicketDetail, acts: Sequence[ActView]) -> TakeBack | None:
     first = max((act for act in noted if isinstance(act, int) and act in known), default=1)
     rows = [row for row in view.journal if row.act >= first and row.state in LIVE]
     home = PurePosixPath(payload.library_path)
+    moves = [(row.target, row.source) for row in rows if row.op == "move" and row.source]
+    parents = [str(PurePosixPath(path).parent) for pair in moves for path in pair]
+    root = PurePosixPath(os.path.commonpath(parents)) if parents else home
     return TakeBack(
         first == 1,
         payload.library_path,
         tuple(_below(row.target, home) for row in rows if row.op in FILES),
         tuple(_below(row.target, home) for row in rows if row.kept),
-        tuple((row.target, row.source or "") for row in rows if row.op == "move"),
+        tuple((_below(now, root), _below(then, root)) for now, then in moves),
+        str(root),
     )
 
 
@@ -119,6 +125,8 @@ def making(view: TicketDetail) -> Making:
     source = _text(bind.get("chapters_from"))
     methods = place.get("methods")
     brought = methods.items() if isinstance(methods, dict) else ()
+    payload = view.ticket.payload
+    home = PurePosixPath(payload.library_path) if isinstance(payload, Completed) else PurePosixPath("/")
     return Making(
         order=_texts(plan.get("order")),
         order_chosen=view.ticket.answers.get("order", ""),
@@ -127,7 +135,7 @@ def making(view: TicketDetail) -> Making:
         chapters_from=CHAPTER_SOURCES.get(source, source),
         considered=_considered(bind.get("chapters_considered"), source),
         brought=tuple(Brought(name, METHODS.get(str(way), str(way))) for name, way in brought),
-        replaced=_texts(place.get("replaced")),
+        replaced=tuple(_below(path, home) for path in _texts(place.get("replaced"))),
         notes=(*_texts(plan.get("notes")), *_texts(place.get("notes"))),
     )
 

@@ -172,14 +172,13 @@ def _undone(p: Mapping[str, JsonValue]) -> tuple[str, str]:
         (_count(p.get("restored")), "back in its place"),
         (len(kept) if isinstance(kept, list) else 0, "left alone, changed since it was placed"),
     )
-    return "Taken back", ", ".join(f"{humane.plural(n, 'file')} {where}" for n, where in counts if n)
+    return "Taken back", ", ".join(f"{humane.number(n)} {where}" for n, where in counts if n)
 
 
 def _reorganised(p: Mapping[str, JsonValue]) -> tuple[str, str]:
-    moved = _count(p.get("moved"))
     written = p.get("sidecars")
     texts = (
-        f"{humane.plural(moved, 'file')} moved to {_text(p.get('folder'))}" if moved else "",
+        f"moved to {_text(p.get('folder'))}" if _count(p.get("moved")) else "",
         f"{humane.plural(len(written), 'file')} written anew" if isinstance(written, list) and written else "",
     )
     return "Re-processed", ", ".join(t for t in texts if t)
