@@ -242,6 +242,15 @@ def test_a_policy_file_names_threshold_and_weights(tmp_path: Path) -> None:
     assert read_policy(file) == Policy(0.9, {"weights": {"title": 0.5}, "album_weights": {"artist": 1}})
 
 
+def test_a_policy_may_be_json(tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{"weights": {"title": 0.5}}')
+    assert read_policy(file) == Policy(None, {"weights": {"title": 0.5}})
+    file.write_text("[1]")
+    with pytest.raises(PermanentError, match="no table"):
+        read_policy(file)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -252,7 +261,7 @@ def test_a_policy_file_names_threshold_and_weights(tmp_path: Path) -> None:
         ("[weights]\ntitel = 1", "no such component: title"),
         ("[weights]\ntitle = -1", "is no weight"),
         ("[weights]\ntitle = nan", "is no weight"),
-        ("= 3", "is no TOML"),
+        ("= 3", "cannot be understood"),
     ],
 )
 def test_a_faulty_policy_file_is_refused_with_its_fault(tmp_path: Path, text: str, told: str) -> None:

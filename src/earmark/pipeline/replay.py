@@ -133,14 +133,17 @@ def in_force(policy: Policy) -> Iterator[None]:
 
 
 def read_policy(file: Path) -> Policy:
-    """A TOML file: `threshold`, and the sections [weights] and [album_weights]. Raises PermanentError (`bad_policy`) that
+    """A TOML file, or one in JSON when its name ends so: `threshold`, and the tables `weights` and `album_weights`. Raises PermanentError (`bad_policy`) that
     names the fault."""
     try:
-        said = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        said = json.loads(text) if file.suffix.casefold() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise _bad(file, f"cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise _bad(file, f"is no TOML: {error}") from error
+        raise _bad(file, f"cannot be understood: {error}") from error
+    if not isinstance(said, dict):
+        raise _bad(file, "is no table of settings")
     threshold = said.pop("threshold", None)
     if threshold is not None and not _number(threshold, at_most=1):
         raise _bad(file, f"has threshold = {threshold!r}, which is not between 0 and 1")
