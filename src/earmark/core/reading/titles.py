@@ -65,6 +65,7 @@ _LIGHT = frozenset(
         "en",
     ]
 )
+_REGIONS = frozenset("uk us usa gb eu europe asia international edition magazine".split())
 SAME = 0.85  # from here on two titles name one work
 HOPELESS = 65  # of 100: no word in common and not even the letters
 SPLIT_SUBTITLES = 0.6  # one main title, two subtitles: perhaps two works
@@ -106,7 +107,7 @@ def alike(a: Words, b: Words, index: str = "") -> float:
             return 0.2
         if word in COUNTING:
             extra += 0.1
-        elif word in _LIGHT or word in ARTICLES:
+        elif word in _LIGHT or word in ARTICLES or word in _REGIONS:
             extra += 0.25
         else:
             extra += 1.0
@@ -139,8 +140,8 @@ def compare(wished: tuple[Words, Words], offered: tuple[Words, Words], *, series
     if mains >= SAME:
         best = max(best, mains * _subtitles(w_sub, o_sub, series, index))
     if w_sub and not o_sub:  # "The Lamplighters: The Salt Road" and "The Salt Road"
-        best = max(best, alike(w_sub, o_main, index) * 0.97 if len(w_sub) > 1 else 0.0)
-    if o_sub and not w_sub:  # "The Salt Road" and "The Lamplighters: The Salt Road"
+        best = max(best, alike(w_sub, o_main, index) * 0.97 if len(w_sub) > 1 and not is_dated(w_sub) else 0.0)
+    if o_sub and not w_sub and not is_dated(o_sub):  # "The Salt Road" and "The Lamplighters: The Salt Road"
         in_series = bool(series) and alike(series, o_main, index) >= SAME
         best = max(best, alike(w_main, o_sub, index) * (0.99 if in_series else 0.87))
     if o_sub and w_sub:
@@ -153,12 +154,24 @@ def _subtitles(w_sub: Words, o_sub: Words, series: Words, index: str) -> float:
         return 1.0
     if series and o_sub and (alike(series, _without_place(o_sub), index) >= SAME):
         return 1.0
+    asked, told = _numbers(w_sub, index), _numbers(o_sub, index)
+    if asked and told and asked != told:
+        return 0.3  # another issue, another volume
     if not w_sub or not o_sub:
-        return 0.96
+        return SPLIT_SUBTITLES if is_dated(w_sub or o_sub) else 0.96
     value = alike(w_sub, o_sub, index)
     if value >= 0.6 or set(w_sub) <= set(o_sub) or set(o_sub) <= set(w_sub):
         return 0.96
     return 0.92 if len(set(w_sub) & set(o_sub)) * 2 >= min(len(w_sub), len(o_sub)) else SPLIT_SUBTITLES
+
+
+def _numbers(words: Words, index: str) -> set[str]:
+    return {w for w in words if is_number(w) and w != index}
+
+
+def is_dated(words: Words) -> bool:
+    """A day or month of issue: without it a periodical is any of its numbers."""
+    return any(w.startswith("month") and w[5:].isdigit() for w in words)
 
 
 def _without_place(words: Words) -> Words:

@@ -185,7 +185,8 @@ def _title(
         options = [((main, sub), (at, at + 1))]
         if at + 1 < len(shaped):
             following = shaped[at + 1]
-            options.append(((main, sub + following[0] + following[1]), (at, at + 2)))
+            joined = ((main, sub + following[0] + following[1]), (at, at + 2))
+            options = [joined] if titles.is_dated(w.sub) else [*options, joined]  # an issue is its name and its date
         for offered, span in options:
             value = titles.compare((w.main, w.sub), offered, series=w.series, index=w.index)
             if left[at].role is Role.NOTE:
