@@ -259,8 +259,9 @@ def test_a_policy_may_be_json(tmp_path: Path) -> None:
         ("treshold = 0.9", "has “treshold”"),
         ("weights = 3", "has “weights”"),
         ("[weights]\ntitel = 1", "no such component: title"),
-        ("[weights]\ntitle = -1", "is no weight"),
-        ("[weights]\ntitle = nan", "is no weight"),
+        ("[weights]\ntitle = -1", "lies above 0"),
+        ("[weights]\ntitle = 0", "lies above 0"),
+        ("[weights]\ntitle = nan", "lies above 0"),
         ("= 3", "cannot be understood"),
     ],
 )

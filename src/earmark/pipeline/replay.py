@@ -153,8 +153,8 @@ def read_policy(file: Path) -> Policy:
         for key, value in values.items():
             if key not in TABLES[name]:
                 raise _bad(file, f"has {name}.{key}, and there is no such component: {', '.join(TABLES[name])}")
-            if not _number(value, at_most=1000):
-                raise _bad(file, f"has {name}.{key} = {value!r}, which is no weight")
+            if not _number(value, at_most=1000) or not value:  # with nothing left to weigh there is no mean
+                raise _bad(file, f"has {name}.{key} = {value!r}; a weight lies above 0 (0.001 for next to nothing)")
     return Policy(None if threshold is None else float(threshold), said)
 
 
