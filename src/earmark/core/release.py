@@ -80,6 +80,7 @@ class Release:
     magnet: str | None = None
     info_hash: str | None = None
     private: bool = True
+    part_of: str | None = None  # the title of the pack of which this is one book
 
 
 @dataclass(frozen=True, slots=True)

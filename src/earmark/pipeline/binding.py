@@ -28,10 +28,11 @@ from earmark.pipeline.bus import Message
 from earmark.pipeline.facts import learn
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import unsupported_kind
+from earmark.pipeline.packs import own_entries
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.questions import order_wanted, settle_doubts
 from earmark.pipeline.stages import stage
-from earmark.pipeline.verifying import entries_of, torrent_of
+from earmark.pipeline.verifying import torrent_of
 from earmark.settings import ConverterSettings
 from earmark.store import candidates, tickets, torrents
 
@@ -87,7 +88,7 @@ async def _plan(
     """Everything that is known before binding: the files, what lies beside them, what providers say."""
     async with stage(house, ticket.id, "plan") as detail:
         record = await torrent_of(house, info_hash)
-        listed = [Path(record.save_path) / e.path for e in await entries_of(house, record)]
+        listed = [Path(record.save_path) / e.path for e in await own_entries(house, ticket, record)]
         beside = await asyncio.to_thread(read_companions, common_folder(sources), sources, listed)
         infos = [await house.binder.probe(path) for path in sources]
         release = await release_of(house, ticket, info_hash)
@@ -138,9 +139,10 @@ def bound_facts(folder: Path) -> Bound:
 
 
 async def sources_of(house: House, ticket: Ticket, info_hash: InfoHash) -> list[Path]:
-    """The torrent's audio files in natural order of their paths."""
+    """The audio files of the ticket's book in the torrent, in natural order of their paths. Raises NeedsAnswer when the
+    torrent is a pack and it is not clear which of its books is meant."""
     record = await torrent_of(house, info_hash)
-    entries = await entries_of(house, record)
+    entries = await own_entries(house, ticket, record)
     audio = [e.path for e in entries if Path(e.path).suffix.lstrip(".").lower() in AUDIO_TYPES]
     if not audio:
         raise PermanentError(

@@ -28,10 +28,11 @@ from earmark.pipeline.binding import release_of
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House
 from earmark.pipeline.matching import unsupported_kind
+from earmark.pipeline.packs import own_entries
 from earmark.pipeline.placing import ask_before, method_now, place_files
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
-from earmark.pipeline.verifying import entries_of, torrent_of
+from earmark.pipeline.verifying import torrent_of
 from earmark.settings import LibrarySettings
 from earmark.store import tickets
 
@@ -82,7 +83,7 @@ async def prepare_ebook(house: House, ticket: Ticket, payload: Converting) -> No
     info_hash = InfoHash(payload.torrent_hash)
     record = await torrent_of(house, info_hash)
     root = Path(record.save_path)
-    entries = await entries_of(house, record)
+    entries = await own_entries(house, ticket, record)
     async with stage(house, ticket.id, "read") as detail:
         folder = await open_workspace(house.work_dir, ticket.id)
         (folder / FACTS).unlink(missing_ok=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from earmark.core.admission import Offer, admit
 from earmark.core.decision import ScoredCandidate
+from earmark.core.packs import may_be_a_pack
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Release
-from earmark.core.states import Approved, AutoApproved, Downloading, TicketState
+from earmark.core.states import Approved, AutoApproved, Downloading, NeedsApproval, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
-from earmark.core.wish import Kind
-from earmark.pipeline.house import House
+from earmark.core.wish import BookWish, Kind
+from earmark.pipeline.house import House, log
+from earmark.pipeline.packs import needs_a_look, offer_the_rest, show_plan
 from earmark.pipeline.settle import park
 from earmark.pipeline.step import GO, STOP, Outcome
 from earmark.pipeline.torrentbox import Box
@@ -50,14 +52,36 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
         await park(house, ticket_id, waiting, wake_after=DISK_RECHECK_SECS if waiting.code in NO_ROOM else None)
         return STOP
     info_hash = await _fetch(house, ticket, chosen.release)
+    if await needs_a_look(house, ticket, chosen.release, info_hash):
+        return STOP
     async with house.write() as tx:
         waiting = _may_we(house, ticket.request.kind, chosen.release, await tickets.slots_taken(tx))
         if waiting is None:
             await torrents.record(tx, _record(house, ticket, chosen.release, info_hash))
             started = Downloading(torrent_hash=info_hash, started_at=house.now())
             await tickets.move(tx, ticket_id, started, at=house.now(), actor="earmark")
+            await offer_the_rest(house, tx, ticket, chosen.release, info_hash)
             return GO
     await park(house, ticket_id, waiting, wake_after=None)  # somebody else took the last slot meanwhile
+    return STOP
+
+
+async def look_into_pack(house: House, ticket_id: TicketId) -> Outcome:
+    """Where a person is asked about a release that seems to hold several books, its torrent is read first, so that they
+    are asked with the plan. What cannot be had now is simply not shown."""
+    async with house.db.read() as tx:
+        ticket = await tickets.require(tx, ticket_id)
+        asks, wish = ticket.payload, ticket.request.wish
+        idx = asks.recommended_idx if isinstance(asks, NeedsApproval) else None
+        offer = await candidates.get(tx, ticket_id, idx) if idx is not None else None
+    if offer is None or not isinstance(wish, BookWish) or not may_be_a_pack(offer.release, wish):
+        return STOP
+    try:
+        info_hash = await _fetch(house, ticket, offer.release)
+    except EarmarkError as error:
+        log.warning("pack_not_read", code=error.reason.code)
+        return STOP
+    await show_plan(house, ticket, offer.release, info_hash)
     return STOP
 
 
