@@ -36,6 +36,9 @@ def main(out: Path, wanted: list[str]) -> None:
     ids = {f"{v.ticket.state}".lower() + ("" if n == 0 else f"-{n}"): i for i, v, n in numbered(desk)}
     paths = {"home": "/", "add": "/add", "approvals": "/approvals", "tickets": "/tickets", "system": "/system"}
     paths |= {"missing": "/tickets/nope", "cancel": f"/tickets/{ids['downloading']}/cancel"}
+    shelf = ids["completed"]
+    paths |= {"undo": f"/tickets/{shelf}/undo", "reprocess": f"/tickets/{shelf}/reprocess"}
+    paths |= {"media": "/settings/media", "choose": "/tickets?state=done"}
     paths |= {f"ticket-{name}": f"/tickets/{i}" for name, i in ids.items()}
     with Server(make_app(desk)) as server, Server(make_app(FakeDesk(empty=True))) as bare, sync_playwright() as p:
         browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)

@@ -134,6 +134,27 @@ def test_a_fault_of_no_field_is_told_above_the_form() -> None:
     assert form.errors == {}
 
 
+TOLD = {
+    "pattern": (
+        "/srv/earmark.toml: library.owner = 'a: b': The owner 'a: b' is odd. Write a name.. Expected: Owner of files.",
+        "The owner 'a: b' is odd. Write a name.",
+    ),
+    "limit": ("earmark.toml: library.owner = 'a: b': Input should be less than 9. Expected: x", "It should be less than 9."),
+    "folder": ("default: library.owner = '/x' lies in '/', which is not there. Mount it.", "'/x' lies in '/', which is not there. Mount it."),
+    "elsewhere": (
+        "environment: EARMARK_X: library.owner is set there and would win at the next start. Change it there.",
+        "It is set elsewhere, which would win: environment: EARMARK_X.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_a_fault_of_the_settings_file_is_told_without_what_stands_at_the_field(case: str) -> None:
+    problem, told = TOLD[case]
+    form = mediaform.refused(mediaform.MediaForm({"library.owner": "a: b"}), ConfigError([problem]))
+    assert form.errors == {"library.owner": told}
+
+
 async def test_the_preview_follows_the_patterns(admin: httpx2.AsyncClient) -> None:
     form = await fields(admin) | {"library.pattern": "Shelf/{title}"}
     answer = await admin.post("/settings/media/preview", data=form, headers=HTMX)

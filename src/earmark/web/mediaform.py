@@ -160,9 +160,13 @@ def refused(form: MediaForm, error: EarmarkError) -> MediaForm:
 
 def _told(problem: str, name: str, value: str) -> str:
     """`earmark.toml: library.owner = 'x': is …. Expected: …` without what stands at the field anyhow."""
-    text = problem.split(name, 1)[1].split(" Expected: ", maxsplit=1)[0].lstrip(" =:")
+    origin, _, text = problem.partition(name)
+    text = text.split(" Expected: ", maxsplit=1)[0].lstrip(" =:")
     for shown in (repr(value), value):
         text = text.removeprefix(f"{shown}: ") if shown else text
+    if text.startswith("is set there"):  # it was set elsewhere while the page was open
+        return f"It is set elsewhere, which would win: {origin.rstrip(': ')}."
+    text = re.sub(r"^Input should", "It should", text.removesuffix("..") + "." * text.endswith(".."))
     return text[:1].upper() + text[1:]
 
 
