@@ -290,7 +290,7 @@ def test_an_image_is_never_mapped_and_its_ranges_are_after_the_download() -> Non
         ("demos", release(f"{ARTIST} - {ALBUM} (The Demos) [FLAC]", files(timed=False))),
         ("compilation", release(f"{ARTIST} - Greatest Hits [FLAC]", ())),
         ("tribute", release(f"A Tribute to {ARTIST} - {ALBUM} [FLAC]", files(timed=False))),
-        ("instrumental", release(f"{ARTIST} - {ALBUM} (Instrumentals) [FLAC]", files(timed=False))),
+        ("instrumental", release(f"{ARTIST} - {ALBUM} (Instrumentals) [FLAC]")),
         ("acoustic_version", release(f"{ARTIST} - {ALBUM} (Acoustic) [FLAC]", files(timed=False))),
         ("score", release(f"{ARTIST} - {ALBUM} (Original Score) [FLAC]", files(timed=False))),
         ("single", release(f"{ARTIST} - {ALBUM} (CD Single) [FLAC]", ())),

@@ -110,10 +110,9 @@ def _judge(wish: AlbumWish, grids: Grids, columns: tuple[int, ...], title: str) 
     value -= MIXED_COST * (len({f.suffix for f in files}) > 1)
     value -= EXTRA_COST * (len(files) - len(pairs)) / len(files)
     inside = {album_folder(f.folders) for f in files}
+    chosen = set(columns)
     outside = [
-        n.file
-        for c, n in enumerate(grids.files)
-        if c not in set(columns) and album_folder(n.file.folders) not in inside
+        n.file for c, n in enumerate(grids.files) if c not in chosen and album_folder(n.file.folders) not in inside
     ]
     mapped_folders = {album_folder(grids.files[p.file].file.folders) for p in pairs}
     strangers = inside - mapped_folders if pairs else set()

@@ -162,7 +162,7 @@ def says_nothing_else(e: Evidence) -> Reason | None:
             continue
         if mark in {"compilation", "single"} and e.proved and (e.coverage or 0) >= LEAST_SHARE:
             continue
-        if e.proved_by_length and mark != "tribute":
+        if e.proved_by_length and mark not in {"tribute", "instrumental"}:  # both keep the lengths of the songs
             continue
         return _refusal(code, message)
     return None

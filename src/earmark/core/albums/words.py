@@ -122,9 +122,6 @@ _SOUNDTRACK = re.compile(
     r"|(?:the )?(?:original )?(?:motion picture|movie|film|television|tv|game)? ?soundtrack(?: album| recording)?|o ?s ?t)\b"
 )
 
-CONFLICTS = ("live", "remix", "demo", "compilation", "tribute", "instrumental", "acoustic", "score", "single")
-"""Another recording or another thing: a release that says so is refused unless the wish says so too."""
-
 EDITIONS = ("remaster", "deluxe", "reissue")
 """The same recording in another dress: worth a question, not a refusal."""
 
