@@ -239,6 +239,13 @@ def test_files_that_come_late_are_mapped_without_a_release() -> None:
     assert [m.torrent_file_path for m in map_tracks(wish(), files()[::-1])] == [f.path for f in files()]
 
 
+def test_a_path_that_is_listed_twice_serves_one_track() -> None:
+    twice = ReleaseFile("a/01 - Harbour Song.flac", 20_000_000)
+    asked = wish(tracks=tuple(replace(t, name="Harbour Song") for t in wish().tracks[:2]))
+
+    assert len(map_tracks(asked, [twice, twice])) == 1
+
+
 def test_names_cut_short_are_known_by_their_beginning() -> None:
     tracks = tuple(replace(t, name=f"{t.name} and the Ending Nobody Reads") for t in wish().tracks)
     listed = tuple(ReleaseFile(f"a/{t.track_number:02} - {t.name[:20]}.flac", 20_000_000) for t in tracks)

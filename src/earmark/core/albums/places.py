@@ -183,7 +183,7 @@ def _names(title: str, folders: Sequence[str]) -> tuple[str, ...]:
     if _NO_NAME.fullmatch(whole):
         return ()
     readings = [whole, words.normal(words.plain(title))]
-    parts = [p for p in _PARTING.split(title) if not p.strip().isdecimal()]
+    parts = [p for p in _PARTING.split(title) if not re.fullmatch(r"\s*\d{1,2}\s*", p)]
     if 1 < len(parts) <= 6:
         readings += [words.normal(words.plain(p)) for p in (parts[-1], parts[0], *parts[1:-1])]
     if folders and not is_disc_folder(folders[-1]):

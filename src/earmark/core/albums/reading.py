@@ -118,7 +118,8 @@ def read_contents(files: Sequence[ReleaseFile]) -> Contents:
     escaping: list[str] = []
     count = {"video": 0, "archive": 0}
     sized = any(f.size_bytes > 0 for f in files)
-    for file in sorted(files, key=lambda f: (f.path, f.size_bytes)):
+    each = {f.path: f for f in sorted(files, key=lambda f: (f.path, f.size_bytes))}  # a path listed twice is one file
+    for file in each.values():
         if _escapes(file.path):
             escaping.append(file.path)
         parts = [p for p in re.split(r"[/\\]", file.path) if p not in {"", "."}]
