@@ -251,7 +251,7 @@ def _fault(
     said = message.removeprefix("Value error, ")
     if not key:
         return f"{origin}: {dotted} {said}."
-    return f"{origin}: {dotted} = {_quoted(section, key, value)}: {said}. {_fix(section, key)}"
+    return f"{origin}: {dotted} = {_quoted(section, key, value)}: {said.rstrip('.')}. {_fix(section, key)}"
 
 
 def _suggest(section: str, key: str) -> str:

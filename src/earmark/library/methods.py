@@ -183,7 +183,7 @@ def _impossible(way: Way, source: Path, goal: Path, error: OSError) -> MethodImp
     what = "cannot be given a second name" if way == "hardlink" else "cannot share its blocks with a file"
     return MethodImpossible(
         Reason(
-            f"{way}_impossible",
+            "hardlink_impossible" if way == "hardlink" else "reflink_impossible",
             f"{source.name} {what} in {goal.parent}: {because}.",
             _NEXT_STEP,
             {"source": str(source), "target": str(goal.parent), "cause": cause, "error": error.strerror},

@@ -153,4 +153,5 @@ def _files_of(folder: Path) -> list[tuple[str, Path]]:
 
 def _json(file: Found) -> JsonValue:
     facts: dict[str, JsonValue] = {"name": file.name, "size": file.size, "identical": file.identical}
+    facts |= {"kind": file.kind, "goes": file.goes}
     return facts if file.seconds is None else facts | {"seconds": file.seconds}
