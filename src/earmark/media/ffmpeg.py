@@ -191,7 +191,8 @@ class FfmpegRun:
         try:
             if self._process.returncode is None:
                 if self._process.stdin is not None:
-                    self._process.stdin.transport.abort()
+                    with contextlib.suppress(AttributeError):  # asyncio, where ffmpeg has closed the pipe just now
+                        self._process.stdin.transport.abort()
                 self._signal(signal.SIGTERM)
                 await self._gone(GRACE_SECS)
                 self._signal(signal.SIGKILL)

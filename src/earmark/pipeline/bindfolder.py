@@ -22,13 +22,15 @@ from earmark.core.wish import BookWish
 from earmark.library.offload import offload
 from earmark.media.bind import FfmpegBinder
 from earmark.media.companions import Companions, read_companions
-from earmark.media.encode import book_bitrate, book_suffix
+from earmark.media.encode import book_bitrate, book_suffix, check_codec
 from earmark.media.plan import plan_book
+from earmark.media.segments import SEGMENTS_PREFIX
 from earmark.media.streamcopy import copyable
 
 MOST_FILES = 20_000
 _MP4 = frozenset({".m4b", ".m4a", ".mp4"})
 _OGG = frozenset({".opus", ".ogg"})
+_READING = frozenset({".pdf", ".epub", ".mobi", ".azw3", ".cbz"})
 ENDINGS = dict.fromkeys(_MP4, _MP4) | dict.fromkeys(_OGG, _OGG) | {".mp3": frozenset({".mp3"})}
 
 
@@ -59,8 +61,8 @@ class FolderPlan:
 
 
 async def plan_folder(binder: FfmpegBinder, job: FolderJob) -> FolderPlan:
-    """Look at everything and plan the book. Raises PermanentError `no_audio`, `not_audio`, `output_exists`,
-    `order_unreadable`, `folder_missing`."""
+    """Look at everything and plan the book. Raises PermanentError `no_audio`, `not_audio`, `order_unreadable`,
+    `folder_missing`, `codec_unavailable`, `output_kind`."""
     files = await offload(lambda _: _audio_files(job.folder))
     home = job.folder if job.folder.is_dir() else job.folder.parent
     beside = await asyncio.to_thread(
@@ -70,6 +72,7 @@ async def plan_folder(binder: FfmpegBinder, job: FolderJob) -> FolderPlan:
     tags = _tags(job, infos[0])
     plan = plan_book(infos, tags, order=job.order, profile=job.profile, companions=beside)
     plan = replace(plan, bitrate_kbps=job.bitrate_kbps)
+    await check_codec(binder.tool, plan)
     out = _out(job, tags, book_suffix(plan))
     sound = await asyncio.to_thread(_sound, plan)
     return FolderPlan(plan, out, sound, _notes(plan, beside), _work_folder(out))
@@ -78,14 +81,31 @@ async def plan_folder(binder: FfmpegBinder, job: FolderJob) -> FolderPlan:
 async def bind_folder(
     binder: FfmpegBinder, job: FolderJob, planned: FolderPlan, on_progress: Callable[[BindProgress], None]
 ) -> BoundBook:
-    """Make the book. What was finished stays in a hidden folder beside it until the whole is done."""
-    planned.work.mkdir(parents=True, exist_ok=True)
+    """Make the book. What was finished when it is interrupted stays in a hidden folder beside it, for the next run;
+    nothing else does. Raises what the binder raises, and PermanentError `output_exists`, `output_unwritable`."""
+    _refuse_existing(job, planned.out)
     home = job.folder if job.folder.is_dir() else job.folder.parent
     sources = [source.path for source in planned.plan.sources]
-    cover = await binder.pick_cover(home if job.folder.is_dir() else None, sources, planned.work, given=job.cover)
-    book = await binder.bind(replace(planned.plan, cover=cover), planned.out, planned.work / "parts", on_progress)
-    await asyncio.to_thread(shutil.rmtree, planned.work, ignore_errors=True)
-    return book
+    parts = planned.work / "parts"
+    try:
+        await asyncio.to_thread(_make_folder, planned)
+        cover = await binder.pick_cover(home if job.folder.is_dir() else None, sources, planned.work, given=job.cover)
+        return await binder.bind(replace(planned.plan, cover=cover), planned.out, parts, on_progress)
+    finally:
+        if not any(parts.glob(f"{SEGMENTS_PREFIX}*")):
+            shutil.rmtree(planned.work, ignore_errors=True)
+
+
+def _make_folder(planned: FolderPlan) -> None:
+    try:
+        planned.work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PermanentError.of(
+            "output_unwritable",
+            f"Nothing can be written to {str(planned.out.parent)!r}: {error.strerror or error}.",
+            "Name another place with -o.",
+            path=str(planned.out.parent),
+        ) from error
 
 
 def _audio_files(folder: Path) -> list[Path]:
@@ -143,7 +163,6 @@ def _out(job: FolderJob, tags: BookTags, suffix: str) -> Path:
                 {"path": str(out), "kind": suffix},
             )
         )
-    _refuse_existing(job, out)
     return out
 
 
@@ -174,7 +193,8 @@ def _sound(plan: BindPlan) -> str:
 
 def _notes(plan: BindPlan, beside: Companions) -> tuple[str, ...]:
     left = tuple(f"left out: {path.name}" for path in plan.left_out)
-    return (*beside.notes, *left)
+    kept = tuple(f"stays where it is: {path.name}" for path in beside.documents if path.suffix.lower() in _READING)
+    return (*beside.notes, *left, *kept)
 
 
 def _work_folder(out: Path) -> Path:
