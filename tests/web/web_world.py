@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from web_approving import ApprovingDesk
 from web_pieces import (
     ACTIVE,
     HASH,
@@ -42,7 +43,7 @@ from earmark.store import Alert, Event, Page
 from earmark.web.words import asks
 
 
-class FakeDesk(ShelfDesk):
+class FakeDesk(ApprovingDesk, ShelfDesk):
     """Answers like the house's desk. `heard` collects what was asked of it; `listeners` get what it publishes."""
 
     def __init__(self, *, empty: bool = False) -> None:

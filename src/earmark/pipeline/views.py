@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from earmark import __version__
 from earmark.core.decision import ScoredCandidate
 from earmark.core.release import Account
-from earmark.core.states import TicketState
+from earmark.core.states import NeedsApproval, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash, TorrentEntry
 from earmark.core.wish import Kind
@@ -171,6 +172,18 @@ async def stats(house: House) -> Stats:
         seeding=totals.seeding,
         average_secs=average,
     )
+
+
+async def recommended(house: House, rows: Sequence[Ticket]) -> dict[TicketId, tuple[int, ScoredCandidate]]:
+    """The recommended candidate and its index, of those tickets that wait for a choice and have one."""
+    found: dict[TicketId, tuple[int, ScoredCandidate]] = {}
+    async with house.db.read() as tx:
+        for ticket in rows:
+            idx = ticket.payload.recommended_idx if isinstance(ticket.payload, NeedsApproval) else None
+            one = await candidates.get(tx, ticket.id, idx) if idx is not None else None
+            if idx is not None and one is not None:
+                found[ticket.id] = idx, one
+    return found
 
 
 async def home(house: House) -> HomeView:

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from earmark.web.actions import add_actions
+from earmark.web.approving import add_approving
 from earmark.web.bound import BoundDesk
 from earmark.web.contract import Desk, Role, Sessions, Tokens
 from earmark.web.face import Face, ProblemView
@@ -58,6 +59,7 @@ def create_web(
     router = APIRouter(route_class=face.route_class(), include_in_schema=False)
     add_pages(router, face)
     add_actions(router, face, tokens)
+    add_approving(router, face)
     add_shelf(router, face)
     add_media(router, face)
     add_space(router, face)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from earmark.core.decision import ScoredCandidate
 from earmark.core.previewing import Preview
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import Kind, TicketRequest
-from earmark.pipeline import desk, mediasettings, shelf, space
+from earmark.pipeline import desk, mediasettings, shelf, space, views
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth
 from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
@@ -64,6 +65,12 @@ class BoundDesk:
     async def reject(self, ticket_id: TicketId, reason: str | None, actor: str) -> Ticket:
         return await desk.reject(self._house, ticket_id, reason, actor)
 
+    async def block(self, ticket_id: TicketId, candidate_idx: int, reason: str | None, actor: str) -> Ticket:
+        return await desk.block(self._house, ticket_id, candidate_idx, reason, actor)
+
+    async def recommended(self, tickets: Sequence[Ticket]) -> Mapping[TicketId, tuple[int, ScoredCandidate]]:
+        return await views.recommended(self._house, tickets)
+
     async def asking(self) -> Sequence[Ticket]:
         """Of the newest tickets at work; a question stays with its ticket, so that none is lost."""
         found = await desk.listing(self._house, states=MAY_ASK, limit=MOST_ASKING)
@@ -83,6 +90,9 @@ class BoundDesk:
 
     async def force_magnet(self, ticket_id: TicketId, magnet_uri: str, actor: str) -> Ticket:
         return await desk.force_magnet(self._house, ticket_id, magnet_uri, actor)
+
+    async def force_torrent(self, ticket_id: TicketId, torrent: bytes, actor: str) -> Ticket:
+        return await desk.force_torrent(self._house, ticket_id, torrent, actor)
 
     async def set_mam_session(self, value: str, actor: str) -> IndexerHealth:
         return await desk.set_mam_session(self._house, value, actor)

@@ -1,12 +1,12 @@
 """Candidates beside each other: what each scored in every component, what is known of it and where that was read, what it
-costs in plain words, and which file is which track. Reads values, returns values; it judges nothing anew."""
+costs in plain words. Reads values, returns values; it judges nothing anew."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from earmark.core.decision import Component, Decision, ScoredCandidate
 from earmark.core.quality import STEPS, quality_of
@@ -18,20 +18,21 @@ from earmark.core.scoring import case_of, real_kbps
 from earmark.core.states import SEARCHABLE, ApprovalCode, ApprovalReason, NeedsApproval, TicketState
 from earmark.core.testimony import Effect, Opinion, WitnessRecord
 from earmark.core.ticket import Ticket
-from earmark.core.wish import AlbumWish, BookWish, Kind, TrackWish
+from earmark.core.wish import BookWish, Kind
 from earmark.web import humane
 from earmark.web.contract import TicketDetail
+from earmark.web.tracktable import TrackTable, track_table
 from earmark.web.wishes import LANGUAGES
+
+T = TypeVar("T")
 
 SHOWN = 8  # that fit and stand open at once; the rest is one click away
 USUAL_THRESHOLD = 0.85  # only colours a score when no decision was recorded
-MOST_FILES = 60  # without a track, that are listed by name
-NEAR_SECS, FAR_SECS = 3.0, 15.0  # a file's length beside its track's: the same, and another one
 BLOCKED = "release_blocked"
 _BLOCKABLE = SEARCHABLE | {TicketState.DOWNLOADING, TicketState.CONVERTING}
 
-SOURCES = {
-    Source.FIELD: "stated",
+SOURCES = {  # a field was filled in for that purpose: nothing to add
+    Source.FIELD: "",
     Source.TITLE: "from the title",
     Source.TAGS: "from the tags",
     Source.DESCRIPTION: "from the description",
@@ -92,40 +93,6 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One wished track and its file. `file` "" is unmapped; `fit` is good, you or bad by the lengths, "" where unknown."""
-
-    disc: int
-    number: int
-    name: str
-    secs: float | None
-    requested: bool
-    file: str
-    file_secs: float | None
-    confidence: float | None
-    fit: str
-    by_witness: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TrackTable:
-    """Track beside file for one candidate, and the files no track needs. `more` of them are not listed."""
-
-    rows: tuple[Row, ...]
-    spare: tuple[tuple[str, int], ...]
-    more: int
-    folder: str
-
-    @property
-    def wished(self) -> int:
-        return sum(row.requested for row in self.rows)
-
-    @property
-    def served(self) -> int:
-        return sum(row.requested and bool(row.file) for row in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
     """One candidate. `bars` and `facts` stand in the order of the sheet's."""
 
@@ -163,6 +130,21 @@ class Sheet:
         return len(self.fit) + len(self.refused)
 
 
+def context(view: TicketDetail, chosen: int | None, recommended: int | None) -> dict[str, object]:
+    """What the comparison and `parts/decision.html` read."""
+    made = view.decision.decision if view.decision else None
+    p = view.ticket.payload
+    reasons = p.reasons if isinstance(p, NeedsApproval) else made.reasons if made else ()
+    witness = made.witness if made else None
+    return {
+        "sheet": sheet(view, chosen, recommended),
+        "shown": SHOWN,
+        "doubts": doubts(reasons),
+        "effect": EFFECTS[witness.effect] if witness else "",
+        "heard": heard_about(witness, made) if witness and made else (),
+    }
+
+
 def sheet(view: TicketDetail, chosen: int | None, recommended: int | None) -> Sheet:
     """Everything `parts/candidates.html` reads."""
     ticket, found = view.ticket, view.candidates
@@ -184,7 +166,7 @@ def sheet(view: TicketDetail, chosen: int | None, recommended: int | None) -> Sh
             bars=_in_order(bars, c.components),
             facts=tuple(facts[name][i] for name in names),
             opinion=heard.get(c.release.guid),
-            mapping=mapping_of(ticket, c, placed),
+            mapping=track_table(ticket.request.wish, c, placed),
         )
         for i, c in enumerate(found)
     ]
@@ -261,9 +243,8 @@ def _facts(ticket: Ticket, found: Sequence[ScoredCandidate]) -> dict[str, list[F
         ranked = sorted({s for s, c in zip(steps, found, strict=True) if not c.rejected}, reverse=True)
         for row, case, own, c in zip(rows, cases, steps, found, strict=True):
             row["Quality"] = _quality(own, ranked, c)
-            row |= _of_evidence(case.evidence, kind)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name, Fact("")) for row in rows] for name in names}
+            row.update(_of_evidence(case.evidence, kind))
+    return {name: [row.get(name, Fact("")) for row in rows] for name in FACTS}
 
 
 def _of_release(r: Release) -> dict[str, Fact]:
@@ -307,10 +288,16 @@ def _of_evidence(e: Evidence, kind: Kind) -> dict[str, Fact]:
     return found if kind is Kind.AUDIOBOOK else {k: v for k, v in found.items() if k not in _SOUND}
 
 
+FACTS = (
+    "Quality", "Size", "Seeders", "Read by", "Runs", "Version", "Language", "Format", "Bit rate", "Files", "Edition",
+    "Series", "By", "Year", "Offered", "Indexer",
+)  # fmt: skip
+"""The rows, what decides most often first."""
+
 _SOUND = frozenset({"Read by", "Runs", "Bit rate", "Version"})
 
 
-def _told(facts: Told[object] | Sequence[Told[object]] | None, text: str) -> Fact:
+def _told(facts: Told[T] | Sequence[Told[T]] | None, text: str) -> Fact:
     """The text with the place it was read. Several facts were rarely read in two places; the first one's is told."""
     if not facts or not text:
         return Fact("")
@@ -353,6 +340,15 @@ def main_doubt(ticket: Ticket) -> Doubt | None:
     return next(iter((*plain, *told)), None)
 
 
+def line_of(ticket: Ticket) -> float:
+    """The threshold that was told with the doubts, else the usual one."""
+    p = ticket.payload
+    told = (
+        [r.numbers["threshold"] for r in p.reasons if "threshold" in r.numbers] if isinstance(p, NeedsApproval) else []
+    )
+    return next((float(t) for t in told if not isinstance(t, list)), USUAL_THRESHOLD)
+
+
 def _numbers(numbers: Mapping[str, float | int | list[float]]) -> Iterable[str]:
     for name, value in numbers.items():
         values = value if isinstance(value, list) else [value]
@@ -363,65 +359,7 @@ def _number(value: float) -> str:
     return humane.number(value) if float(value).is_integer() and abs(value) > 1 else f"{value:.2f}"
 
 
-def effect_of(record: WitnessRecord) -> str:
-    return EFFECTS[record.effect]
-
-
 def heard_about(record: WitnessRecord, decision: Decision) -> tuple[tuple[int, ScoredCandidate, Opinion], ...]:
     """(place, candidate, opinion) of those the witness spoke about, in the order of the candidates."""
     said = {o.guid: o for o in record.opinions}
     return tuple((i, c, said[c.release.guid]) for i, c in enumerate(decision.candidates) if c.release.guid in said)
-
-
-# --- tracks and files ---------------------------------------------------------------------------------------------------------
-
-
-def mapping_of(
-    ticket: Ticket, c: ScoredCandidate, placed: set[tuple[str, str]] | frozenset[tuple[str, str]] = frozenset()
-) -> TrackTable | None:
-    """Track beside file, None for a book or where no files are known. `placed` are (guid, track) the witness found."""
-    wish = ticket.request.wish
-    if not isinstance(wish, AlbumWish) or not wish.tracks or not (c.release.files or c.track_mapping):
-        return None
-    lengths = {f.path: f.duration_secs for f in c.release.files}
-    used = Counter(m.torrent_file_path for m in c.track_mapping)
-    mapped = {m.catalog_track_id: m for m in c.track_mapping}
-    folder = _common_folder([*lengths, *used])
-    rows = []
-    for track in sorted(wish.tracks, key=lambda t: (t.disc_number, t.track_number)):
-        own = mapped.get(track.catalog_track_id)
-        path = own.torrent_file_path if own else ""
-        secs = lengths.get(path) if used[path] == 1 else None  # of a file that is cut up, no track's
-        rows.append(
-            Row(
-                track.disc_number,
-                track.track_number,
-                track.name,
-                track.duration_secs,
-                track.requested,
-                path[len(folder) :],
-                secs,
-                own.confidence if own else None,
-                _fit(track, secs),
-                (c.release.guid, track.catalog_track_id) in placed,
-            )
-        )
-    spare = sorted((f.path[len(folder) :], f.size_bytes) for f in c.release.files if f.path not in used)
-    return TrackTable(tuple(rows), tuple(spare[:MOST_FILES]), max(0, len(spare) - MOST_FILES), folder.rstrip("/"))
-
-
-def _fit(track: TrackWish, secs: float | None) -> str:
-    if secs is None or track.duration_secs is None:
-        return ""
-    off = abs(secs - track.duration_secs)
-    return "good" if off <= NEAR_SECS else "you" if off < FAR_SECS else "bad"
-
-
-def _common_folder(paths: Sequence[str]) -> str:
-    if not paths:
-        return ""
-    common = paths[0].split("/")[:-1]
-    for path in paths:
-        parts = path.split("/")[:-1]
-        common = common[: next((i for i, (a, b) in enumerate(zip(common, parts, strict=False)) if a != b), len(parts))]
-    return "".join(f"{part}/" for part in common)

@@ -44,6 +44,8 @@ DONE = {
     "answered": ("good", "Thank you. It goes on with your answer."),
     "retried": ("good", "It tries again."),
     "searching": ("good", "Searching with your words."),
+    "blocked": ("good", "Not that one, then. The others are judged again."),
+    "torrent": ("good", "Your torrent is being downloaded."),
     "magnet": ("good", "Your magnet link is being downloaded."),
     "undone": ("good", "Taken back. The torrent goes on seeding."),
     "reprocessed": ("good", "Done. The book stands as today’s settings want it."),

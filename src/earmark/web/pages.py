@@ -170,25 +170,6 @@ def add_lists(router: APIRouter, face: Face) -> None:
         found = await list_context(face, read_filter(request), "/tickets")
         return await face.fragment(request, "parts/tickets.html", role=role, context=found | {"here": "tickets"})
 
-    @router.get("/approvals")
-    async def approvals(request: Request) -> Response:
-        role = face.guard.role(request)
-        seq = await face.desk.last_seq()
-        found = await list_context(face, _asking(request), "/approvals")
-        return await face.page(
-            request, "approvals.html", title="Approvals", here="approvals", role=role, context=found, seq=seq
-        )
-
-    @router.get("/approvals/panel")
-    async def approvals_panel(request: Request) -> Response:
-        role = face.guard.role(request)
-        found = await list_context(face, _asking(request), "/approvals")
-        return await face.fragment(request, "parts/tickets.html", role=role, context=found | {"here": "approvals"})
-
-
-def _asking(request: Request) -> Filter:
-    return Filter(group="you", page=read_filter(request).page)
-
 
 async def list_context(face: Face, narrowed: Filter, path: str) -> Context:
     offset = (narrowed.page - 1) * PAGE_SIZE

@@ -21,14 +21,11 @@ from earmark.core.states import (
 )
 from earmark.core.ticket import Ticket
 from earmark.core.wish import AlbumWish, Wish
-from earmark.web import figures, questions, shelf, timeline, words
+from earmark.web import candidates, figures, questions, shelf, timeline, words
 from earmark.web.contract import TicketDetail
 from earmark.web.render import Context
 from earmark.web.tree import Leaf, tree
 from earmark.web.wishes import LANGUAGES
-
-SHOWN = 6  # candidates that are open at once; the rest is one click away
-USUAL_THRESHOLD = 0.85  # only colours a score when no decision was recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def allowed(ticket: Ticket) -> Can:
 def context(view: TicketDetail) -> Context:
     """Everything `parts/ticket.html` reads."""
     ticket = view.ticket
-    numbered = list(enumerate(view.candidates))
+    recommended = _recommended(ticket, view.candidates)
     placed, root = _placed(view)
     return {
         "v": view,
@@ -79,12 +76,8 @@ def context(view: TicketDetail) -> Context:
         "history": timeline.history(view.events),
         "figures": figures.figures(ticket, view.progress),
         "chapters": figures.chapters(view.tasks),
-        "fit": [(i, c) for i, c in numbered if not c.rejected],
-        "refused": [(i, c) for i, c in numbered if c.rejected],
-        "shown": SHOWN,
-        "chosen": _chosen(view),
-        "recommended": _recommended(ticket, view.candidates),
-        "threshold": view.decision.decision.threshold if view.decision else USUAL_THRESHOLD,
+        "recommended": recommended,
+        **candidates.context(view, _chosen(view), recommended),
         "entries": tree((e.path, e.size) for e in view.entries),
         "making": shelf.making(view),
         "placed": placed,
@@ -118,11 +111,11 @@ def _chosen(view: TicketDetail) -> int | None:
     return next((i for i, c in enumerate(view.candidates) if c.release.guid == guid), None)
 
 
-def _recommended(ticket: Ticket, candidates: Sequence[ScoredCandidate]) -> int | None:
+def _recommended(ticket: Ticket, found: Sequence[ScoredCandidate]) -> int | None:
     p = ticket.payload
     if not isinstance(p, NeedsApproval) or p.recommended_idx is None:
         return None
-    return p.recommended_idx if p.recommended_idx < len(candidates) else None
+    return p.recommended_idx if p.recommended_idx < len(found) else None
 
 
 def _placed(view: TicketDetail) -> tuple[tuple[Leaf, ...], str]:
