@@ -114,6 +114,7 @@ async def test_chapters_that_end_long_before_the_sound_are_a_problem(studio: Stu
         pytest.param([(50, 100), (0, 50)], ["chapters_disordered", "chapters_end_elsewhere"], id="backwards"),
         pytest.param([(0, 120), (120, 121)], ["chapter_outside", "chapters_end_elsewhere"], id="after the end"),
         pytest.param([(0, 50), (50, 50), (50.2, 100)], ["chapter_empty"], id="empty"),
+        pytest.param([(0, 0.01), (0.01, 100)], [], id="short"),
         pytest.param([(0, 50), (50, 98)], ["chapters_end_elsewhere"], id="ends early"),
     ],
 )

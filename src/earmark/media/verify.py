@@ -22,7 +22,7 @@ from earmark.media.streamcopy import read_stream
 from earmark.media.tags import read_tags
 
 MAX_FAULTS = 100
-SHORTEST_CHAPTER_SECS = 0.5
+SHORTEST_CHAPTER_SECS = 0.005  # a track of a tenth of a second (a spacer, a sting) is a chapter all the same
 END_TOLERANCE_SECS = 1.0
 END_TOLERANCE_PART = 0.005  # of the whole: a claim of a long file may be off by more without harm
 
