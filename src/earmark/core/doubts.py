@@ -150,6 +150,14 @@ def is_under_the_bar(case: Case) -> Doubt | None:
     return Doubt("under_the_bar", 0.74, A.LOW_CONFIDENCE, f"{kbps:.0f} kbit/s is below the quality bar of {BAR_KBPS}.")
 
 
+def has_more_in_its_title(case: Case) -> Doubt | None:
+    """ "The Salt Road / The Stone Quay": other works stand beside the wished one."""
+    loose = case.work.loose
+    if not loose or not case.evidence.structured or not any(sign in case.release.title for sign in "/|+"):
+        return None
+    return Doubt("more_inside", 0.75, A.NO_EXACT_MATCH, f"Its title names more: {', '.join(loose)[:120]}.")
+
+
 def is_dead(case: Case) -> Doubt | None:
     if case.release.seeders != 0:
         return None
@@ -206,6 +214,7 @@ RULES: tuple[Callable[[Case], Doubt | None], ...] = (
     has_a_vague_title,
     speaks_several_languages,
     is_under_the_bar,
+    has_more_in_its_title,
     is_dead,
     has_a_doubtful_length,
     has_a_doubtful_size,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from earmark.core import weights
 from earmark.core.decision import Component
 from earmark.core.likeness import normal, people_similarity, similarity, title_similarity
-from earmark.core.reading import Evidence, Source, persons, read, rules, titles
+from earmark.core.reading import Evidence, Fact, Source, persons, read, rules, titles
 from earmark.core.reading.words import clean, tokens
 from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, wished
 from earmark.core.release import Release
@@ -58,8 +58,29 @@ class Case:
 def case_of(kind: Kind, wish: BookWish, release: Release) -> Case:
     """Read `release` and lay it beside `wish`."""
     w = wished(wish)
-    evidence = read(release)
-    return Case(kind, wish, w, release, evidence, match_work(w, evidence), frozenset(evidence.marks) - w.marks)
+    evidence = _with_named_languages(read(release), w)
+    return Case(kind, wish, w, release, evidence, match_work(w, evidence), _marks(w, evidence))
+
+
+def _marks(w: Wished, e: Evidence) -> frozenset[str]:
+    """The marks the wish does not have itself; another part than the wished one is still a part."""
+    kept = frozenset(e.marks) - w.marks
+    if rules.PART in e.marks and w.part and e.marks[rules.PART].value != w.part:
+        return kept | {rules.PART}
+    return kept
+
+
+def _with_named_languages(e: Evidence, w: Wished) -> Evidence:
+    """A language named in the open title is a mark, unless the word belongs to the wished title ("The German Wife")."""
+    if not e.trunk_languages:
+        return e
+    own = set(w.main) | set(w.sub) | set(w.series)
+    told = [Fact(iso, Source.TITLE) for iso, word in e.trunk_languages if word not in own]
+    if not told:
+        return e
+    known = e.language or told[0]
+    others = {f.value: f for f in (*e.other_languages, *told) if f.value != known.value}
+    return replace(e, language=known, other_languages=tuple(others.values()))
 
 
 def components(case: Case) -> tuple[Component, ...]:

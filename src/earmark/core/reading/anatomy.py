@@ -147,10 +147,14 @@ def _note(text: str, notes: Notes, pieces: list[Piece]) -> None:
         pieces.append(Piece(Role.NARRATOR if cue["voice"] else Role.AUTHOR, said, tokens(said), tokens(said), ()))
         return
     words = tokens(text)
-    for iso, word in languages.told_by(words, bracket=True).items():
+    if _FRACTION.fullmatch(text):
+        notes.mark(rules.PART, text, Source.TITLE)
+        return
+    codes = text.isupper() and all(languages.is_code(w) or w in rules.FORMATS for w in words)
+    for iso, word in languages.told_by(words, bracket=True, codes=codes).items():
         notes.spoken.setdefault(iso, Fact(word, Source.TITLE))
     left = _strip(text, notes, sub=False, bracket=True)
-    left = tuple(w for w in left if not languages.is_language(w, bracket=True) and w != "edition")
+    left = tuple(w for w in left if not languages.is_language(w, bracket=True) and w != "edition" and not codes)
     if not left or all(is_year(w) for w in left):
         return
     _find_series(left, notes)
@@ -258,7 +262,7 @@ _DIGITS = frozenset("0123456789")
 _FORMAT_OR_WORD = frozenset({"lit", "html", "aac"})
 _KBPS_WORDS = frozenset({"kbps", "kbit", "kbits", "kb"})
 _SURE = frozenset({"unabridged", "abridged", "audiobook", "ebook", "retail", "chapterized", "freeleech", "horbuch", "hoerbuch",
-                   "ungekurzt", "gekurzt", "audiobooks", "ttc", "litrpg", "hq", "vbr", "cbr"})  # fmt: skip
+                   "ungekurzt", "gekurzt", "audiobooks", "ttc", "litrpg", "omnibus", "boxset", "abr", "hq", "vbr", "cbr"})  # fmt: skip
 _SURE_MARKS = frozenset({rules.UNABRIDGED, rules.DRAMATISED, rules.CHAPTERS, rules.NO_CHAPTERS})
 
 
@@ -267,12 +271,18 @@ def note_kbps(word: str, notes: Notes, source: Source) -> None:
         notes.kbps = Fact(int(word), source)
 
 
+_PLURAL = frozenset({"books", "volumes", "vols", "parts"})
+_FRACTION = re.compile(r"\d{1,2} ?/ ?\d{1,2}")
+
+
 def _find_series(words: tuple[str, ...], notes: Notes) -> None:
     """ "the lamplighters book 2.5" → The Lamplighters 2.5; "the lamplighters 3" is a series only if the wish says so,
     but the place is noted."""
     for at, word in enumerate(words[:-1]):
         if word in COUNTING and is_number(words[at + 1]):
             index = words[at + 1]
+            if word in _PLURAL and at + 2 < len(words) and words[at + 2].isdigit():
+                index = f"{index}-{words[at + 2]}"  # "Books 1 - 3"
             if at + 3 < len(words) and words[at + 2] in {"to", "and", "through"} and is_number(words[at + 3]):
                 index = f"{index}-{words[at + 3]}"
             notes.series.append(Fact(SeriesPlace(" ".join(words[:at]), index), Source.TITLE))

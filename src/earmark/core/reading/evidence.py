@@ -79,6 +79,7 @@ class Evidence:
     file_count: Fact[int] | None
     bad_files: tuple[str, ...]  # programs and locked archives among the files
     structured: bool  # authors came in a field of their own
+    trunk_languages: tuple[tuple[str, str], ...] = ()  # (ISO code, word) in the title itself: a mark, unless wished
     tag_words: tuple[str, ...] = ()  # the uploader's line, word by word
     also_known_as: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()  # works the release says it contains

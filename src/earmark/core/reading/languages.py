@@ -103,13 +103,19 @@ def of_code(written: str) -> str | None:
     return _CODES.get(word) or _CODES.get(word.split("-")[0].split("_")[0]) or word
 
 
-def told_by(words: tuple[str, ...], *, bracket: bool) -> dict[str, str]:
-    """Languages that these words speak for, with the word that says so. Short codes count in brackets only."""
+def is_code(word: str) -> bool:
+    """Two or three letters that name a language, if they name anything."""
+    return len(word) <= 3 and word in _CODES
+
+
+def told_by(words: tuple[str, ...], *, bracket: bool, codes: bool = False) -> dict[str, str]:
+    """Languages that these words speak for, with the word that says so. Short codes count in brackets only, those that
+    are words as well only among nothing but `codes`."""
     found: dict[str, str] = {}
     for word in words:
         iso = _LISTING.get(word)
         if iso is None:
-            iso = _CODES.get(word) if _tells(word, bracket) else None
+            iso = _CODES.get(word) if codes or _tells(word, bracket) else None
         if iso:
             found.setdefault(iso, word)
     return found

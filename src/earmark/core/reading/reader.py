@@ -21,7 +21,7 @@ from earmark.core.reading.anatomy import (
     read_title,
     without_marks,
 )
-from earmark.core.reading.evidence import Evidence, Fact, SeriesPlace, Source
+from earmark.core.reading.evidence import Evidence, Fact, Piece, SeriesPlace, Source
 from earmark.core.reading.words import MAX_DESCRIPTION, MAX_TAGS, MAX_TITLE, clean, is_foreign_script, tokens
 from earmark.core.release import Release
 from earmark.core.wish import Kind
@@ -71,6 +71,7 @@ _CONTAINS = re.compile(
 )
 
 
+_NOBODY = {("n", "a"), ("na",), ("none",), ("unknown",), ("tba",), ("not", "known")}
 _ROLE = re.compile(
     r"\s*[(\[][^()\[\]]{0,40}[)\]]|\s-\s(?:translator|editor|foreword|introduction|illustrator|author|narrator)\b.*$",
     re.I,
@@ -115,6 +116,7 @@ def read(release: Release) -> Evidence:
         file_count=Fact(release.file_count, Source.FIELD) if release.file_count else None,
         bad_files=bad,
         structured=bool(release.authors),
+        trunk_languages=_trunk_languages(pieces),
         tag_words=tokens(clean(release.tags, MAX_TAGS)) if release.tags else (),
         also_known_as=aka,
         contents=contents,
@@ -205,7 +207,7 @@ def _read_files(release: Release, notes: Notes) -> tuple[str, ...]:
 
 def _language(release: Release, notes: Notes) -> tuple[Fact[str] | None, tuple[Fact[str], ...]]:
     spoken = dict(notes.spoken)
-    if is_foreign_script(release.title[:MAX_TITLE]):
+    if is_foreign_script(clean(release.title, MAX_TITLE)):
         spoken.setdefault("other script", Fact("script", Source.TITLE))
     field_says = languages.of_code(release.language) if release.language else None
     if field_says in {"mul", "multi", "multiple", "und", "mis", "zxx", "other", "unknown"}:
@@ -217,6 +219,16 @@ def _language(release: Release, notes: Notes) -> tuple[Fact[str] | None, tuple[F
         return Fact(field_says, Source.FIELD), others
     facts = [Fact(iso, f.source) for iso, f in spoken.items()]
     return (facts[0] if facts else None), tuple(facts[1:])
+
+
+def _trunk_languages(pieces: tuple[Piece, ...]) -> tuple[tuple[str, str], ...]:
+    """Languages named in the open title: "… Polish", "… Hörbuch", "… - NL"."""
+    told: list[tuple[str, str]] = []
+    for piece in pieces:
+        words = tokens(piece.text)
+        alone = len(words) == 1 and piece.text.isupper() and len(words[0]) == 2
+        told.extend(languages.told_by(words, bracket=alone, codes=alone).items())
+    return tuple(told)
 
 
 def _kind(release: Release, notes: Notes) -> Fact[Kind] | None:
@@ -264,6 +276,8 @@ def _abridged(release: Release, notes: Notes) -> Fact[bool] | None:
 def _names_in(written: str) -> tuple[str, ...]:
     """The people in one field, which may hold several ("A. Person & B. Person"), a role ("(translator)") or marks."""
     text = clean(written, 300)
+    if tokens(text) in _NOBODY:
+        return ()
     if cue := CUES.match(text):
         text = text[cue.end() :]
     text = _ROLE.sub("", text)

@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ABRIDGED,
-        "abridged|abridged edition|abridgement|abridgment|gekurzt|gekuerzt|gekurzte lesung|abrege|version abregee|"
+        "abridged|abr|abridged edition|abridgement|abridgment|gekurzt|gekuerzt|gekurzte lesung|abrege|version abregee|"
         "condensed|condensed edition|readers digest|ridotto|versione ridotta|version abreviada|abreviado|verkort|forkortad",
         (
             ("The Salt Road [Abridged]", True),
@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
         "hoerspiel|graphicaudio|graphic audio|movie in your mind|bbc radio|bbc radio 4|bbc dramatisation|bbc drama|"
         "original radio|radio series|stage production|stage play|fiction radiophonique|piece radiophonique|radioteatro|"
         "radioserie|horspel|hoorspel|dramatic reading|theatrical production|la theatre works|radio version|"
-        "dramatised by|dramatized by|adapted for radio|starring|audible drama|radio production|radio 4|with sound effects|"
+        "dramatised by|dramatized by|adapted for radio|starring|audible drama|audible original drama|original drama|radio production|radio 4|with sound effects|"
         "all star cast|star cast|ensemble cast production|audio dramatization|audio dramatisation",
         (
             ("The Salt Road (BBC Radio 4 Full-Cast Dramatisation)", True),
@@ -177,7 +177,7 @@ RULES: tuple[Rule, ...] = (
         "# novels|# book collection|# books collection|# book set|# book bundle|# books|# book series|# book box set|"
         "# novels collection|trilogy complete|series complete|"
         "# volumes|# in 1|all # books|bundle|book bundle|complete saga|the complete saga|complete quartet|"
-        "complete duology|complete cycle|books # to #|books # through #|book # to #|vol # to #|gesamtausgabe|"
+        "complete duology|complete cycle|books #|books # #|books # to #|volumes #|vols #|vol # #|books # through #|book # to #|vol # to #|gesamtausgabe|"
         "coffret|l integrale|serie completa|trilogia completa|alle bande|gesamtwerk|discography|bibliography|"
         "mega pack|megapack|complete stories|collected stories|complete short stories|the collected|complete tales",
         (
@@ -198,7 +198,7 @@ RULES: tuple[Rule, ...] = (
         "part # of #|pt # of #|parts # of #|book # part #|# of #|disc # of #|cd # of #|volume # of #|vol # of #|teil # von #|"
         "partie # sur #|parte # di #|parte # de #|deel # van #|first half|second half|1 half|2 half|incomplete|"
         "part # only|cd # only|disc # only|missing chapters|missing files|missing chapter|missing disc|missing parts|"
-        "not complete|part # #",
+        "not complete|part # #|part #|pt #|cd #|disc #|disk #|teil #|partie #|parte #|deel #|side a|side b|side #",
         (
             ("The Salt Road: Part 2 of 6", True),
             ("The Salt Road (1 of 2)", True),

@@ -65,7 +65,7 @@ _LIGHT = frozenset(
         "en",
     ]
 )
-_REGIONS = frozenset("uk us usa gb eu europe asia international edition magazine".split())
+_REGIONS = frozenset(["uk", "us", "usa", "gb", "eu", "europe", "asia", "international", "edition", "magazine"])
 SAME = 0.85  # from here on two titles name one work
 HOPELESS = 65  # of 100: no word in common and not even the letters
 SPLIT_SUBTITLES = 0.6  # one main title, two subtitles: perhaps two works
@@ -126,6 +126,8 @@ def _one_word(a: str, b: str) -> bool:
     """A misspelling, a plural, a transliteration; never two numbers."""
     if abs(len(a) - len(b)) > 2 or min(len(a), len(b)) < 4 or is_number(a) or is_number(b):
         return False
+    if len(a) > 4 and a[0] == b[0] and sorted(a) == sorted(b):
+        return True  # two letters changed places
     return fuzz.ratio(a, b) >= (86 if min(len(a), len(b)) > 5 else 88)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from functools import lru_cache
 
 from anyascii import anyascii
@@ -87,6 +88,10 @@ _LONE_LETTERS = frozenset({"i", "v", "x"})  # numerals only behind a word that c
 COUNTING = frozenset(
     [
         "book",
+        "books",
+        "volumes",
+        "vols",
+        "parts",
         "bk",
         "volume",
         "vol",
@@ -123,7 +128,7 @@ def clean(text: str, limit: int = MAX_TITLE) -> str:
     if "&" in text:
         text = html.unescape(html.unescape(text))
     if not text.isascii():
-        text = _decoded_once_more(text)
+        text = unicodedata.normalize("NFKC", _decoded_once_more(text))
     if "<" in text:
         text = _MARKUP.sub(" ", text)
     if text.isprintable() and "  " not in text and "\u00ad" not in text:

@@ -35,6 +35,7 @@ class Wished:
     series: Words
     index: str
     marks: frozenset[str]
+    part: str  # "part 1" where a part is wished
     authors: tuple[Words, ...]
     is_set: bool
 
@@ -73,6 +74,7 @@ def wished(wish: BookWish) -> Wished:
         series=titles.bare(tokens(clean(wish.series))) if wish.series else (),
         index=index,
         marks=frozenset(notes.marks),
+        part=notes.marks[rules.PART].value if rules.PART in notes.marks else "",
         authors=tuple(tokens(clean(a)) for a in wish.authors),
         is_set=whole,
     )
@@ -110,7 +112,12 @@ def _author(w: Wished, e: Evidence) -> Author:
         return None, named, left, ()
     best = persons.of_set(w.wish.authors, named) if named else None
     if best is not None and best < persons.ALIKE and e.structured and _swapped(w, named):
+        if left and all(persons.of_set(w.wish.authors, (p.text,)) >= persons.ALIKE for p in left):
+            turned = [Piece(Role.TITLE, n, tokens(n), tokens(n), ()) for n in named]
+            return 1.0, tuple(p.text for p in left), turned, ()  # each in the field of the other
         named, best = (), None
+    elif e.structured and (tail := _by_line(w, left)):
+        return best, named, left, tail
     elif e.structured or (best is not None and best >= persons.ALIKE):
         return best, named, left, ()
     found = _author_in_pieces(w, e, left)
@@ -123,12 +130,21 @@ def _author(w: Wished, e: Evidence) -> Author:
     return _stranger(w, left)
 
 
+def _by_line(w: Wished, left: list[Piece]) -> Words:
+    """ "The Salt Road by Mara Ellin" in a row that has the author in a field as well."""
+    for author in w.authors:
+        line = ("by", *author)
+        if any(titles.contains(p.words, line) for p in left):
+            return line
+    return ()
+
+
 def _author_in_pieces(w: Wished, e: Evidence, left: list[Piece]) -> Author | None:
     for piece in (p for p in e.pieces if p.role is Role.AUTHOR):
         if any(titles.contains(piece.words, a) for a in w.authors):
             return 0.95, (piece.text,), left, ()
     for piece in left:
-        if piece.role is Role.NOTE and len(left) == 1:
+        if (piece.role is Role.NOTE and len(left) == 1) or titles.contains(titles.bare(piece.words), w.main):
             continue
         likeness = max(persons.of_set(w.wish.authors, (name,)) for name in _people_in(piece))
         if likeness >= persons.ALIKE:
