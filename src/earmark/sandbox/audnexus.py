@@ -130,7 +130,6 @@ class StandInAudnexus:
             "product_images": {"500": image} if image else {},
             "publisher_name": PUBLISHER,
             "publisher_summary": release.description or None,
-            "release_date": f"{release.added:%Y-%m-%d}",
             "runtime_length_min": math.ceil(await self._seconds(asin) / 60),
             "series": [{"title": name, "sequence": index} for name, index in release.series],
             "title": release.title,
