@@ -297,11 +297,11 @@ async def test_a_loop_survives_whatever_its_work_raises() -> None:
     assert len(calls) == 2
 
 
-async def test_an_album_is_accepted_and_honestly_not_carried_out_yet(house: House) -> None:
+async def test_an_album_without_a_library_for_music_is_accepted_and_fails_before_any_search(house: House) -> None:
     from earmark.core.wish import AlbumWish
 
     request = TicketRequest(Kind.MUSIC, AlbumWish("Artist", "Album"))
     ticket_id = (await desk.file_ticket(house, None, request)).ticket.id
     await walk(house, acquire, ticket_id)
     failed = await desk.get(house, ticket_id)
-    assert failed.payload.error.code == "unsupported_kind" and not failed.payload.retryable  # type: ignore[union-attr]
+    assert failed.payload.error.code == "no_music_library" and failed.payload.retryable  # type: ignore[union-attr]

@@ -13,12 +13,12 @@ from earmark.core.release import Release
 from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
+from earmark.pipeline.albums import check_album, list_files
 from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.editions import on_our_shelf, replacing, weigh
 from earmark.pipeline.failover import blocked_gate, closed_to
 from earmark.pipeline.grab import admit_and_fetch, hand_to_client, look_into_pack
 from earmark.pipeline.house import House, log
-from earmark.pipeline.matching import unsupported_kind
 from earmark.pipeline.mediaserver import refuse_present
 from earmark.pipeline.packs import held_release
 from earmark.pipeline.step import GO, STOP, Outcome, Step
@@ -34,6 +34,7 @@ async def acquire(step: Step, ticket_id: TicketId) -> None:
     """From a wish to a torrent in the client, or to a state that says what is waited for."""
     if await step(search_everywhere, ticket_id) == STOP:
         return
+    await step(list_files, ticket_id)
     if await step(score_and_decide, ticket_id) == STOP:
         await step(look_into_pack, ticket_id)
         return
@@ -51,7 +52,7 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
     if ticket.state is not S.SEARCHING:
         return GO
     if ticket.request.kind is Kind.MUSIC:
-        raise unsupported_kind(ticket.request.kind)
+        check_album(house.settings.library, ticket.request)
     check_request(house.settings.library, ticket.request)
     await refuse_present(house, ticket)
     if not house.indexers:

@@ -9,6 +9,7 @@ from earmark.core.torrents import InfoHash
 from earmark.core.wish import Kind
 from earmark.library.placement import Placed
 from earmark.library.workspace import close_workspace
+from earmark.pipeline.albums import prepare_album, shelve_album
 from earmark.pipeline.binding import bind_book, bound_already, sources_of
 from earmark.pipeline.ebooks import prepare_ebook, shelve_ebook
 from earmark.pipeline.house import House
@@ -43,11 +44,12 @@ async def verify_download(house: House, ticket_id: TicketId) -> Outcome:
 
 
 async def bind(house: House, ticket_id: TicketId) -> Outcome:
-    """One proven M4B in the workspace, or an e-book read and chosen; then the ticket is PLACING."""
+    """One proven book in the workspace, an e-book read and chosen, or an album's tracks; then the ticket is PLACING."""
     ticket, payload = await _payload(house, ticket_id)
     if not isinstance(payload, Converting):
         return GO
-    await (prepare_ebook if _is_ebook(ticket) else bind_book)(house, ticket, payload)
+    prepare = {Kind.AUDIOBOOK: bind_book, Kind.EBOOK: prepare_ebook, Kind.MUSIC: prepare_album}[ticket.request.kind]
+    await prepare(house, ticket, payload)
     placing = Placing(payload.torrent_hash, house.now(), total_files=0)
     async with house.write() as tx:
         await tickets.move(tx, ticket_id, placing, at=house.now(), actor="earmark")
@@ -60,7 +62,10 @@ async def place_on_shelf(house: House, ticket_id: TicketId) -> Outcome:
     ticket, payload = await _payload(house, ticket_id)
     if not isinstance(payload, Placing):
         return GO
-    placed = await (shelve_ebook if _is_ebook(ticket) else _shelve_audiobook)(house, ticket, payload)
+    shelve = {Kind.AUDIOBOOK: _shelve_audiobook, Kind.EBOOK: shelve_ebook, Kind.MUSIC: shelve_album}[
+        ticket.request.kind
+    ]
+    placed = await shelve(house, ticket, payload)
     async with house.write() as tx:
         stats = await _stats(tx, ticket_id, InfoHash(payload.torrent_hash), placed)
         done = Completed(house.now(), stats, str(placed.folder), placed.files)
@@ -81,10 +86,6 @@ async def tidy(house: House, ticket_id: TicketId) -> Outcome:
     house.progress.pop(ticket_id, None)
     house.shelved.set()
     return STOP
-
-
-def _is_ebook(ticket: Ticket) -> bool:
-    return ticket.request.kind is Kind.EBOOK
 
 
 async def _stats(tx: Tx, ticket_id: TicketId, info_hash: InfoHash, placed: Placed) -> CompletionStats:

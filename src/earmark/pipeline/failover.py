@@ -14,8 +14,11 @@ from earmark.core.torrents import InfoHash
 from earmark.pipeline.house import House, log
 from earmark.store import Tx, blocklist, candidates, events, tickets, torrents
 
-ANOTHER_MAY_DO = frozenset({"source_corrupt", "proof_failed", "no_audio", "not_audio", "no_ebook", "ebook_corrupt"})
-"""Troubles that lie in the release itself: its torrent is whole, and yet no book can be made of it."""
+ANOTHER_MAY_DO = frozenset(
+    {"source_corrupt", "proof_failed", "no_audio", "not_audio", "no_ebook", "ebook_corrupt"}
+    | {"tracks_missing", "tracks_failed"}
+)
+"""Troubles that lie in the release itself: its torrent is whole, and yet no book or album can be made of it."""
 
 FETCHED = frozenset({TicketState.DOWNLOADING, TicketState.CONVERTING, TicketState.PLACING})
 
