@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from media_bench import Bench, Studio
 
-from earmark.core.binding import BookTags, Chapter, SourceMarks
+from earmark.core.binding import BindProfile, BookTags, Chapter, SourceMarks
 from earmark.media import find_ffmpeg, read_chapters, read_tags
 from earmark.media.encode import choose_bitrate
 from earmark.media.ffmpeg import _from_wheel
@@ -213,3 +213,9 @@ async def test_the_bit_rate_is_never_above_the_source(studio: Studio, bench: Ben
     assert choose_bitrate([lossless], 2) == 128
     assert choose_bitrate([lossless, low], 1, wanted_kbps=96) == 96
     assert choose_bitrate([high], 2) <= (high.bitrate_kbps or 0)
+
+
+async def test_no_bit_rate_is_too_high_for_opus(studio: Studio, bench: Bench) -> None:
+    plan = replace(await bench.plan(studio.chirp("a.flac")), bitrate_kbps=512, profile=BindProfile("opus"))
+    book = await bench.binder.bind(plan, bench.out.with_suffix(".opus"), bench.workspace, lambda _: None)
+    assert (book.codec, book.duration_secs) == ("opus", pytest.approx(2.0, abs=0.01))

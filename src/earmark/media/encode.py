@@ -26,6 +26,7 @@ LOSSLESS = ("flac", "alac", "pcm_", "wmalossless", "ape", "wavpack", "tta")
 MUX_PATIENCE_SECS = 120.0
 FAST_CODER_FROM_KBPS = 64  # a channel; below it ffmpeg's thorough coder is audibly better (its own documentation)
 OPUS_RATE = 48000
+OPUS_MOST_KBPS = 256  # a channel; libopus refuses more
 
 
 def book_suffix(plan: BindPlan) -> Suffix:
@@ -63,7 +64,9 @@ def book_format(plan: BindPlan) -> PcmFormat:
 
 def book_bitrate(plan: BindPlan) -> int:
     """kbit/s of the encoded book."""
-    return choose_bitrate(plan.sources, book_format(plan).channels, plan.bitrate_kbps, plan.profile)
+    channels = book_format(plan).channels
+    kbps = choose_bitrate(plan.sources, channels, plan.bitrate_kbps, plan.profile)
+    return min(kbps, OPUS_MOST_KBPS * channels) if plan.profile.codec == "opus" else kbps
 
 
 def aac_args(plan: BindPlan) -> list[str]:
