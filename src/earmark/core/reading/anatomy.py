@@ -188,6 +188,8 @@ def _strip(text: str, notes: Notes, *, sub: bool, bracket: bool = False) -> tupl
         aside = last <= start or first >= end
         if not rule.aside or aside or bracket or sub or last - first > 1:
             notes.mark(rule.mark, " ".join(words[first:last]), Source.TITLE)
+            if rule.mark == rules.SET:
+                _find_series(words, notes)  # "Books 1-3" tells which
     for word in words[end:]:
         if is_year(word) and notes.year is None:
             notes.year = Fact(int(word), Source.TITLE)
