@@ -31,7 +31,6 @@ from earmark.core.scoring import (
 from earmark.core.states import ApprovalCode, ApprovalReason
 from earmark.core.wish import BookWish, Kind
 
-TOO_MANY = 2  # refused so often, nobody asks what else is doubtful
 ANOTHER_LENGTH = 0.15  # two readings of one text that differ by more are two recordings
 
 
@@ -71,7 +70,7 @@ def score(kind: Kind, wish: BookWish, release: Release, *, vip_member: bool) -> 
 def judge(case: Case, *, vip_member: bool) -> Judged:
     parts = components(case)
     refused = gates(case)
-    unsure = doubts(case) if len(refused) < TOO_MANY else ()
+    unsure = doubts(case) if not refused or refused[0].code == "other_author" else ()
     value = confidence(parts)
     for doubt in unsure:
         value *= doubt.factor
