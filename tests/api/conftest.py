@@ -26,7 +26,8 @@ from earmark.pipeline.dispatch import cry_events
 from earmark.pipeline.house import House
 from earmark.pipeline.tokens import Tokens
 from earmark.ports import AudioBinder, Matcher, TorrentClient
-from earmark.settings import LibrarySettings, MamSettings, ServerSettings, Settings
+from earmark.settings import MamSettings, ServerSettings, Settings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import Database, Vault, candidates, decisions, tickets
 
 ADMIN = {"Authorization": "Bearer the-admin-key"}

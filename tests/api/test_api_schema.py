@@ -21,7 +21,8 @@ from earmark.api.app import create_app
 from earmark.pipeline.house import House
 from earmark.pipeline.tokens import Tokens
 from earmark.ports import AudioBinder, Matcher, TorrentClient
-from earmark.settings import LibrarySettings, ServerSettings, Settings
+from earmark.settings import ServerSettings, Settings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import Database, Vault
 
 load_all_checks()

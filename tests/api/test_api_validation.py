@@ -10,7 +10,7 @@ import pytest
 from earmark.api.app import create_app
 from earmark.api.languages import two_letter_code
 from earmark.pipeline.house import House
-from earmark.settings import LibrarySettings
+from earmark.settings_shelf import LibrarySettings
 
 ADMIN = {"Authorization": "Bearer the-admin-key"}
 BOOK = {"kind": "audiobook", "search": {"title": "Emma"}}

@@ -37,7 +37,7 @@ from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
 from earmark.pipeline.step import GO, Outcome
 from earmark.pipeline.verifying import entries_of, torrent_of
-from earmark.settings import LibrarySettings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import candidates, tickets
 
 FACTS = "album.json"  # what was made, for the placing that follows

@@ -33,7 +33,7 @@ from earmark.pipeline.progress import Progress
 from earmark.pipeline.questions import order_wanted, settle_doubts
 from earmark.pipeline.stages import stage
 from earmark.pipeline.verifying import torrent_of
-from earmark.settings import ConverterSettings
+from earmark.settings_shelf import ConverterSettings
 from earmark.store import candidates, tickets, torrents
 
 COVER = "cover.jpg"

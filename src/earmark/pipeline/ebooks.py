@@ -33,7 +33,7 @@ from earmark.pipeline.placing import ask_before, method_now, place_files
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.stages import stage
 from earmark.pipeline.verifying import torrent_of
-from earmark.settings import LibrarySettings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import tickets
 
 COVER = "cover.jpg"

@@ -12,7 +12,7 @@ from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.library.methods import MethodCheck, probe_method
 from earmark.library.offload import offload
 from earmark.pipeline.house import House
-from earmark.settings import ConverterSettings, LibrarySettings
+from earmark.settings_shelf import ConverterSettings, LibrarySettings
 from earmark.store import events
 
 SECTIONS: Mapping[str, type[LibrarySettings] | type[ConverterSettings]] = {

@@ -29,7 +29,7 @@ from earmark.pipeline.progress import Progress
 from earmark.pipeline.questions import asked
 from earmark.pipeline.stages import stage
 from earmark.pipeline.torrentbox import Box
-from earmark.settings import LibrarySettings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import Severity, alerts, torrents
 
 RECHECK_SECS = 3601.0  # longer than any wait between two tries: it costs none

@@ -30,7 +30,7 @@ from earmark.pipeline.ebooks import ebook_library
 from earmark.pipeline.facts import Known, learn
 from earmark.pipeline.house import House
 from earmark.pipeline.placing import permissions_of
-from earmark.settings import LibrarySettings
+from earmark.settings_shelf import LibrarySettings
 from earmark.store import JournalEntry, JournalOp, JournalState, events, journal, tasks, tickets
 
 LIVE = frozenset({JournalState.DONE, JournalState.VERIFIED})
