@@ -92,6 +92,7 @@ _LISTING = {
     "luisterboek": "nl", "voorgelezen": "nl", "ljudbok": "sv", "upplast": "sv", "lydbok": "no", "lydbog": "da", "aanikirja": "fi",
     "audiokniga": "ru", "chitaet": "ru", "audiobuk": "pl", "czyta": "pl", "hangoskonyv": "hu", "audiokniha": "cs",
 }  # fmt: skip
+_TELLING = (frozenset(_CODES) - _AMBIGUOUS) | frozenset(_LISTING)
 SAMPLES = (("[ENG / M4B]", "en"), ("(German Edition)", "de"), ("[Hörbuch]", "de"), ("lu par Odile Vermeer", "fr"))
 
 
@@ -112,6 +113,8 @@ def told_by(words: tuple[str, ...], *, bracket: bool, codes: bool = False) -> di
     """Languages that these words speak for, with the word that says so. Short codes count in brackets only, those that
     are words as well only among nothing but `codes`."""
     found: dict[str, str] = {}
+    if not codes and _TELLING.isdisjoint(words):
+        return found
     for word in words:
         iso = _LISTING.get(word)
         if iso is None:
