@@ -121,6 +121,21 @@ async def test_documents_are_told_to_stay_where_they_are(studio: Studio, bench: 
     assert planned.notes == ("stays where it is: booklet.pdf",)
 
 
+@pytest.mark.parametrize("codec", ["aac", "opus", "mp3"])
+async def test_no_name_is_too_odd(codec: str, studio: Studio, bench: Bench, shelf: Path) -> None:
+    for name in (
+        b"1 %03d 'q' \\ [bold]x.mp3",
+        b"2 line\nfeed.mp3",
+        b"3 K\xe4pitel \xff.mp3",
+        b"concat:4.mp3",
+        b"-5.mp3",
+    ):
+        studio.chirp("plain.mp3").rename(studio.folder / os.fsdecode(name))
+    job = FolderJob(studio.folder, shelf, order="names", profile=BindProfile(codec))  # type: ignore[arg-type]
+    out = await bound(bench, job)
+    assert (await bench.binder.probe(out)).duration_secs == pytest.approx(10.0, abs=0.3)
+
+
 def test_doubt_ends_with_three_and_an_order_settles_it(studio: Studio, shelf: Path) -> None:
     for number in (1, 2, 3):
         studio.chirp(f"0{number}.mp3", track=str(4 - number))

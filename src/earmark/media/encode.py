@@ -115,12 +115,22 @@ async def encode_alone(tool: FfmpegTool, plan: BindPlan, timeline: Timeline, out
 
 
 async def join_mp3(tool: FfmpegTool, sources: Sequence[AudioInfo], out: Path, listing: Path) -> None:
-    """One MP3 of the frames of all sources, none of them encoded again. Raises PermanentError `ffmpeg_failed`."""
-    lines = ["'" + url(s.path).replace("'", "'\\''") + "'" for s in sources]
-    await asyncio.to_thread(listing.write_text, "".join(f"file {line}\n" for line in lines), "utf-8")
+    """One MP3 of the frames of all sources, none of them encoded again. Raises PermanentError `ffmpeg_failed`.
+
+    ffmpeg's list of files has no way to say every name (a line feed, bytes that are no text): it gets links instead,
+    made in the folder of `listing`, which is the caller's to remove.
+    """
+    await asyncio.to_thread(_list_links, [source.path for source in sources], listing)
     args = ["-v", "level+error", "-y", *SAFE_INPUT[:2], "-f", "concat", "-safe", "0", "-i", url(listing)]
     args += ["-map", "0:a:0", "-map_metadata", "-1", "-c", "copy", "-fflags", "+bitexact", "-f", "mp3", url(out)]
     await run(tool, args, subject=out.name, patience_secs=_patience(sum(s.path.stat().st_size for s in sources)))
+
+
+def _list_links(paths: Sequence[Path], listing: Path) -> None:
+    names = [f"{number:05}.mp3" for number in range(len(paths))]
+    for name, path in zip(names, paths, strict=True):
+        listing.with_name(name).symlink_to(path.absolute())
+    listing.write_text("".join(f"file {name}\n" for name in names), "utf-8")
 
 
 async def mux_frames(
