@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from rapidfuzz import fuzz
+
 from earmark.core import weights
 from earmark.core.decision import Component
 from earmark.core.likeness import normal, people_similarity, similarity, title_similarity
 from earmark.core.reading import Evidence, Fact, Source, persons, read, rules, titles
+from earmark.core.reading.reader import outline
 from earmark.core.reading.words import clean, tokens
 from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, wished
 from earmark.core.release import Release
@@ -26,6 +29,7 @@ POLICY_VERSION = f"librarian-1/{weights.VERSION}"
 WEIGHTS = weights.WEIGHTS
 AUDIO_TYPES = frozenset({"m4b", "m4a", "mp3", "flac", "ogg", "opus", "aac", "wma", "wav"})
 
+FAR_OFF = 60  # of 100: letters in common below which a title without a common word is not read on
 HOPELESS = 0.4  # a title less alike is another work, whatever else fits
 BAR_KBPS = 64  # below it a person is asked (domain.md 1.5)
 CERTAIN = 2  # as many proofs outweigh another author's name
@@ -58,8 +62,19 @@ class Case:
 def case_of(kind: Kind, wish: BookWish, release: Release) -> Case:
     """Read `release` and lay it beside `wish`."""
     w = wished(wish)
-    evidence = _with_named_languages(read(release), w)
+    evidence = outline(release) if _is_far_from(w, release) else _with_named_languages(read(release), w)
     return Case(kind, wish, w, release, evidence, match_work(w, evidence), _marks(w, evidence))
+
+
+def _is_far_from(w: Wished, release: Release) -> bool:
+    """No word and hardly a letter in common, and nothing else that could name the work: not worth reading to the end."""
+    if release.description or (release.series and w.series):
+        return False
+    words = tokens(clean(release.title))
+    own = {*w.main, *w.sub, *w.series}
+    if not own.isdisjoint(words) or any(not own.isdisjoint(tokens(clean(name))) for name in release.authors):
+        return False
+    return fuzz.partial_ratio(" ".join(w.main), " ".join(words)) < FAR_OFF
 
 
 def _marks(w: Wished, e: Evidence) -> frozenset[str]:

@@ -21,7 +21,7 @@ from earmark.core.reading.anatomy import (
     read_title,
     without_marks,
 )
-from earmark.core.reading.evidence import Evidence, Fact, Piece, SeriesPlace, Source
+from earmark.core.reading.evidence import Evidence, Fact, Piece, Role, SeriesPlace, Source
 from earmark.core.reading.words import MAX_DESCRIPTION, MAX_TAGS, MAX_TITLE, clean, is_foreign_script, tokens
 from earmark.core.release import Release
 from earmark.core.wish import Kind
@@ -120,6 +120,33 @@ def read(release: Release) -> Evidence:
         tag_words=tokens(clean(release.tags, MAX_TAGS)) if release.tags else (),
         also_known_as=aka,
         contents=contents,
+    )
+
+
+def outline(release: Release) -> Evidence:
+    """Title and authors alone, for a release that is plainly another work."""
+    text = clean(release.title, MAX_TITLE)
+    words = tokens(text)
+    piece = Piece(Role.TITLE, text, words, words, ())
+    return Evidence(
+        pieces=(piece,) if words else (),
+        title=Fact(text, Source.TITLE),
+        subtitle=None,
+        authors=tuple(Fact(n, Source.FIELD) for name in release.authors for n in _names_in(name)),
+        narrators=(),
+        series=(),
+        marks={},
+        kind=Fact(release.kind, Source.FIELD) if release.kind else None,
+        language=None,
+        other_languages=(),
+        formats=tuple(Fact(kind, Source.FIELD) for kind in release.filetypes),
+        bitrate_kbps=None,
+        runtime_secs=None,
+        year=None,
+        abridged=None,
+        file_count=None,
+        bad_files=(),
+        structured=bool(release.authors),
     )
 
 
