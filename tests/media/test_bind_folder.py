@@ -136,6 +136,20 @@ async def test_no_name_is_too_odd(codec: str, studio: Studio, bench: Bench, shel
     assert (await bench.binder.probe(out)).duration_secs == pytest.approx(10.0, abs=0.3)
 
 
+async def test_links_are_told_to_be_left_out(studio: Studio, bench: Bench, shelf: Path) -> None:
+    (shelf / "1.mp3").symlink_to(studio.chirp("1.mp3"))
+    with pytest.raises(PermanentError, match="links, which are left out"):
+        await plan_folder(bench.binder, FolderJob(shelf))
+
+
+def test_no_name_reaches_the_terminal_as_a_command(studio: Studio, shelf: Path) -> None:
+    studio.chirp("plain.mp3").rename(studio.folder / os.fsdecode(b"1 \x1b[31m\xff\x07.mp3"))
+    told = earmark("bind", studio.folder, "-o", shelf, "--plan", cwd=shelf.parent)
+    assert told.returncode == 0
+    assert "\x1b" not in told.stdout
+    assert "1 \ufffd[31m" in told.stdout
+
+
 def test_doubt_ends_with_three_and_an_order_settles_it(studio: Studio, shelf: Path) -> None:
     for number in (1, 2, 3):
         studio.chirp(f"0{number}.mp3", track=str(4 - number))

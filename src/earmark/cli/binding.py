@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -48,7 +48,7 @@ def bind(loaded: Loaded, job: FolderJob, *, plan_only: bool, to_json: bool) -> i
         console.print_json(json.dumps(_book_as_json(planned, book)))
     else:
         console.print(
-            f"[green]Bound[/] {escape(str(book.path))}  [dim]{span(book.duration_secs)}, {size(book.size_bytes)}, "
+            f"[green]Bound[/] {_shown(str(book.path))}  [dim]{span(book.duration_secs)}, {size(book.size_bytes)}, "
             f"{len(book.chapters)} chapters (from {book.chapters_from}), every second proven[/]"
         )
     return 0
@@ -143,7 +143,7 @@ async def _bind(binder: FfmpegBinder, job: FolderJob, planned: FolderPlan, *, qu
             label = f"{now.phase} {now.chapter_idx + 1}/{now.chapter_count}: {now.chapter_title}"
             share = 100 * now.done_secs / now.total_secs if now.total_secs else 0
             figures = f"{share:.0f} %  {span(now.done_secs)} of {span(now.total_secs)}"
-            progress.update(bar, completed=share, description=escape(label[:48]), figures=figures)
+            progress.update(bar, completed=share, description=_shown(label[:48]), figures=figures)
 
         return await bind_folder(binder, job, planned, show)
 
@@ -153,40 +153,40 @@ def _show_plan(planned: FolderPlan) -> None:
     table = Table("", "file", "chapter", "length", box=None, header_style="dim", pad_edge=False)
     for number, (source, title) in enumerate(zip(plan.sources, plan.chapter_titles, strict=True), start=1):
         own = f"{len(source.chapters)} marks of its own" if len(source.chapters) > 1 else title
-        table.add_row(str(number), escape(source.path.name), escape(own), span(source.duration_secs))
-    console.print(f"[bold]{escape(plan.tags.title)}[/]  {escape(', '.join(plan.tags.authors))}")
+        table.add_row(str(number), _shown(source.path.name), _shown(own), span(source.duration_secs))
+    console.print(f"[bold]{_shown(plan.tags.title)}[/]  {_shown(', '.join(plan.tags.authors))}")
     console.print(table)
     order = plan.orders[0].by if plan.orders else "names"
     marks = book_chapters(plan, [source.duration_secs for source in plan.sources])
     console.print(
         f"[dim]order[/] by {order}   [dim]chapters[/] {len(marks.chosen.chapters)} from {marks.chosen.source}"
     )
-    console.print(f"[dim]sound[/] {escape(planned.sound)}   [dim]goes to[/] {escape(str(planned.out))}")
+    console.print(f"[dim]sound[/] {_shown(planned.sound)}   [dim]goes to[/] {_shown(str(planned.out))}")
     for note in planned.notes:
-        console.print(f"[dim]note[/] {escape(note)}")
+        console.print(f"[dim]note[/] {_shown(note)}")
     for doubt in plan.doubts:
         _show_doubt(doubt)
 
 
 def _show_doubt(doubt: Reason) -> None:
-    console.print(f"[yellow]?[/] {escape(doubt.message)}\n  [dim]→ {escape(doubt.action)}[/]")
+    console.print(f"[yellow]?[/] {_shown(doubt.message)}\n  [dim]→ {_shown(doubt.action)}[/]")
     orders = doubt.evidence.get("orders")
     if isinstance(orders, dict):
         for by, names in orders.items():
             listed = ", ".join(str(name) for name in names[:8]) if isinstance(names, list) else ""
             console.print(
-                f"  [bold]{escape(by)}[/] {escape(listed)}{' …' if isinstance(names, list) and len(names) > 8 else ''}"
+                f"  [bold]{_shown(by)}[/] {_shown(listed)}{' …' if isinstance(names, list) and len(names) > 8 else ''}"
             )
 
 
 def _show_report(report: FileReport) -> None:
     mark = "[green]sound[/]" if report.ok else "[red]not sound[/]"
     figures = f"{span(report.decoded_secs)}, {report.codec or '?'}, {len(report.chapters)} chapters"
-    console.print(f"{mark}  {escape(report.path.name)}  [dim]{figures}[/]")
+    console.print(f"{mark}  {_shown(report.path.name)}  [dim]{figures}[/]")
     for problem in report.problems:
-        console.print(f"  [red]✗[/] {escape(problem.message)}\n    [dim]→ {escape(problem.action)}[/]")
+        console.print(f"  [red]✗[/] {_shown(problem.message)}\n    [dim]→ {_shown(problem.action)}[/]")
     for note in report.notes:
-        console.print(f"  [yellow]·[/] {escape(note.message)}")
+        console.print(f"  [yellow]·[/] {_shown(note.message)}")
 
 
 def _plan_as_json(planned: FolderPlan) -> dict[str, JsonValue]:
@@ -222,6 +222,11 @@ def _book_as_json(planned: FolderPlan, book: BoundBook) -> dict[str, JsonValue]:
         "chapters": [_chapter(c) for c in book.chapters],
         "chapters_from": book.chapters_from,
     }
+
+
+def _shown(text: str) -> str:
+    """Text of strangers (names, titles) for a terminal: no markup, no control codes, no bytes that are no text."""
+    return escape_markup("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _chapter(chapter: Chapter) -> JsonValue:

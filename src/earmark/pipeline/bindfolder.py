@@ -117,17 +117,23 @@ def _audio_files(folder: Path) -> list[Path]:
             "folder_missing", f"There is no folder or file {str(folder)!r}.", "Correct the path.", path=str(folder)
         )
     found: list[Path] = []
+    links = 0
     for place, folders, names in os.walk(folder.absolute()):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             path = Path(place, name)
             known = path.suffix.lstrip(".").lower() in AUDIO_TYPES and not name.startswith(".")
+            links += known and path.is_symlink()
             if known and path.is_file() and not path.is_symlink():
                 found.append(path)
         if len(found) > MOST_FILES:
             break
     if not found or len(found) > MOST_FILES:
-        what = "no audio files" if not found else f"more than {MOST_FILES} audio files"
+        what = (
+            f"no audio files{' but links, which are left out' if links else ''}"
+            if not found
+            else f"more than {MOST_FILES} audio files"
+        )
         raise PermanentError(
             Reason(
                 "no_audio",
