@@ -43,7 +43,12 @@ def bind(loaded: Loaded, job: FolderJob, *, plan_only: bool, to_json: bool) -> i
         return UNDECIDED if planned.plan.doubts else 0
     if not to_json:
         _show_plan(planned)
-    book = _run(_bind(binder, job, planned, quiet=to_json))
+    try:
+        book = _run(_bind(binder, job, planned, quiet=to_json))
+    except KeyboardInterrupt:
+        if planned.work.exists():
+            stderr.print("[yellow]Stopped.[/] The same command goes on where this one was.")
+        raise
     if to_json:
         console.print_json(json.dumps(_book_as_json(planned, book)))
     else:

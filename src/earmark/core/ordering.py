@@ -234,13 +234,11 @@ def _settled(reading: _Reading, paths: Sequence[str], rank: dict[int, int]) -> O
         return _plain(reading, rank)
     what = {"tags": "track number in its tags", "names": "number in its name", "folders": "numbered folder"}
     names = [paths[i] for i in sorted(lost or same, key=rank.__getitem__)]
-    problem = (
-        f"has no {what.get(reading.by, 'place in a playlist')}" if lost else "shares its track number with another"
-    )
+    missing = f"no {what.get(reading.by, 'place in a playlist')} for" if lost else "one track number for several:"
     raise PermanentError(
         Reason(
             "order_unreadable",
-            f"The order cannot be taken by {reading.by}: {_names(names)} {problem}.",
+            f"The order cannot be taken by {reading.by}: there is {missing} {_names(names)}.",
             "Choose another way to read the order (names, tags, folders, playlist), or another release.",
             {"by": reading.by, "files": shown(names)},
         )

@@ -288,7 +288,7 @@ def _check_room(plan: BindPlan, out: Path, workspace: Path) -> None:
             Reason(
                 "disk_full",
                 f"Binding needs about {needed // 1_000_000 + 5} MB in the workspace, and {free // 1_000_000} MB are free.",
-                "Free some space where converter.temp_dir is; it is tried again on its own.",
+                f"Free some space on the disk of {str(workspace)!r}. A service (converter.temp_dir) then goes on by itself.",
                 {"needed_bytes": needed, "free_bytes": free},
             )
         )
