@@ -8,18 +8,20 @@ from dataclasses import replace
 import httpx2
 import pytest
 import web_approving
-from web_pieces import S, release, scored
+from web_pieces import S, ago, release, scored
 from web_site import make_app
 from web_world import FakeDesk
 
 from earmark.api.metrics import Metrics
 from earmark.api.middleware import Frame
 from earmark.core.decision import ScoredCandidate
-from earmark.core.reasons import Reason
+from earmark.core.reasons import JsonValue, Reason
 from earmark.core.release import Freeleech
+from earmark.core.testimony import Effect
 from earmark.core.ticket import TicketId
 from earmark.pipeline.bus import Bus
-from earmark.web import candidates, ticketpage, tracktable
+from earmark.store import Event
+from earmark.web import candidates, packview, ticketpage, tracktable
 
 TORRENT = b"d4:infod6:lengthi5e4:name9:Emma.m4b 12:piece lengthi16384e6:pieces20:" + b"\x01" * 20 + b"7:privatei1eee"
 
@@ -185,12 +187,14 @@ async def test_refused_candidates_are_approved_through_a_warning_only(
     admin: httpx2.AsyncClient, desk: FakeDesk, book: TicketId
 ) -> None:
     page = (await admin.get(f"/tickets/{book}")).text
-    assert page.count("Approve this one") == 5
-    sheet = await admin.get(f"/tickets/{book}/candidates/6/approve")
+    columns = sheet_of(desk, book)
+    assert page.count("Approve this one") == len(columns.fit)
+    idx = next(c.idx for c in columns.refused if c.c.release.abridged)
+    sheet = await admin.get(f"/tickets/{book}/candidates/{idx}/approve")
     assert "in spite of that" in sheet.text and "It is abridged" in sheet.text and "140 MiB" in sheet.text
-    answer = await post(admin, f"/tickets/{book}/approve", candidate_idx="6")
+    answer = await post(admin, f"/tickets/{book}/approve", candidate_idx=str(idx))
     assert answer.status_code == 303
-    assert desk.heard == [("approve", book, "6", "admin")]
+    assert desk.heard == [("approve", book, str(idx), "admin")]
 
 
 async def test_one_release_is_refused_with_a_reason(admin: httpx2.AsyncClient, desk: FakeDesk, book: TicketId) -> None:
@@ -228,6 +232,57 @@ async def test_a_choice_without_our_token_does_nothing(
     assert (await admin.post(f"/tickets/{book}/{path}", data={"candidate_idx": "0"})).status_code == 403
     assert (await admin.post(f"/approvals/{book}/approve", data={"candidate_idx": "0"})).status_code == 403
     assert desk.heard == []
+
+
+async def test_every_effect_of_the_witness_has_a_word(
+    admin: httpx2.AsyncClient, desk: FakeDesk, book: TicketId
+) -> None:
+    view = desk.views[book]
+    assert view.decision is not None and view.decision.decision.witness is not None
+    for effect, (_, word) in candidates.EFFECTS.items():
+        fault = Reason("witness_late", "It took too long.", "Look at its address.") if effect == "fell_back" else None
+        record = replace(view.decision.decision.witness, effect=effect, fault=fault)
+        made = replace(view.decision, decision=replace(view.decision.decision, witness=record))
+        desk.views[book] = replace(view, decision=made)
+        page = (await admin.get(f"/tickets/{book}")).text
+        assert word in page and (fault is None or "Look at its address." in page)
+    assert set(candidates.EFFECTS) == set(Effect)
+
+
+# --- several books in one torrent -------------------------------------------------------------------------------------------
+
+
+async def test_a_pack_shows_which_files_are_which_book_and_offers_the_rest_as_wishes(
+    admin: httpx2.AsyncClient, desk: FakeDesk
+) -> None:
+    the_id = web_approving.add_pack(desk)
+    (plan,) = packview.plans(desk.views[the_id].events, desk.views[the_id].candidates)
+    assert [(b.title, b.wished, len(b.files)) for b in plan.books][2] == ("The Mysterious Island", True, 3)
+    assert (plan.folder, plan.shared) == ("Verne Trilogy", ("cover.jpg",))
+    page = (await admin.get(f"/tickets/{the_id}")).text
+    assert "Several books in one torrent" in page and "3 books" in page and "the wished one" in page
+    assert "03 - The Mysterious Island/2.mp3" in page
+    link = re.search(r'href="(/add\?[^"]+)"', page)
+    assert link
+    wish = (await admin.get(link.group(1).replace("&amp;", "&"))).text
+    assert 'value="In Search of the Castaways"' in wish and 'value="Jules Verne"' in wish
+
+
+ODD_NOTES: dict[str, dict[str, JsonValue]] = {
+    "no books": {},
+    "books of no shape": {"books": [3, {"files": 7, "name": None, "size_bytes": "x"}, None], "shared": 1},
+    "books that are a text": {"books": "x", "confidence": "y", "guid": 4},
+}
+
+
+@pytest.mark.parametrize("case", ODD_NOTES)
+@pytest.mark.parametrize("what", [packview.PLAN, packview.OFFERS])
+def test_a_note_of_a_strange_shape_breaks_no_page(desk: FakeDesk, book: TicketId, what: str, case: str) -> None:
+    view = desk.views[book]
+    told: dict[str, JsonValue] = {"guid": view.candidates[0].release.guid, **ODD_NOTES[case], "what": what}
+    events = [Event(1, ago(minutes=1), book, "note", told)]
+    assert len(packview.plans(events, view.candidates)) <= 1
+    assert packview.along(events) == ()
 
 
 # --- a torrent of one's own -------------------------------------------------------------------------------------------------

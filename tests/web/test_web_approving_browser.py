@@ -31,7 +31,7 @@ def book(desk: FakeDesk) -> TicketId:
 def test_the_comparison_and_its_sheets_are_sound(look: Look, desk: FakeDesk, book: TicketId, shape: str) -> None:
     album = web_approving.add_album(desk)
     seen = look(shape)
-    paths = [f"/tickets/{i}" for i in (book, album)]
+    paths = [f"/tickets/{i}" for i in (book, album, web_approving.add_pack(desk))]
     paths += [f"/tickets/{book}/candidates/6/approve", f"/tickets/{book}/candidates/0/block", "/approvals"]
     for path in paths:
         page = seen.open(path)

@@ -14,7 +14,7 @@ from web_pieces import S, ago
 from earmark.core.albums.deciding import decide_album
 from earmark.core.choosing import decide
 from earmark.core.decision import Decision, ScoredCandidate
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.core.release import Freeleech, Release, ReleaseFile, SeriesRef
 from earmark.core.states import Downloading, Matching, NeedsApproval, StatePayload
 from earmark.core.testimony import Effect, Opinion, WitnessRecord
@@ -22,7 +22,7 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.wish import AlbumWish, BookWish, Kind, TrackWish
 from earmark.pipeline.views import TicketView
-from earmark.store import DecisionRecord
+from earmark.store import DecisionRecord, Event
 
 if TYPE_CHECKING:
     from web_world import FakeDesk
@@ -161,6 +161,33 @@ def add_book(desk: FakeDesk) -> TicketId:
 
 def add_album(desk: FakeDesk) -> TicketId:
     return add_choice(desk, ALBUM, decide_album(ALBUM, albums(), threshold=0.85, vip_member=False), ("harbour songs",))
+
+
+def add_pack(desk: FakeDesk) -> TicketId:
+    """A book whose best release is one of several books, with the plan as the acts note it, and what came along."""
+    made = decide(Kind.AUDIOBOOK, WISH, offers()[:2], threshold=0.97, vip_member=True)
+    the_id = add_choice(desk, WISH, made, ("mysterious island",))
+    names = ("In Search of the Castaways", "Twenty Thousand Leagues", "The Mysterious Island")
+    books: list[JsonValue] = [
+        {
+            "name": f"{n:02} - {name}",
+            "title": name,
+            "wished": n == 3,
+            "size_bytes": 400_000_000 + n,
+            "files": [f"Verne Trilogy/{n:02} - {name}/{part}.mp3" for part in range(1, 4)],
+        }
+        for n, name in enumerate(names, 1)
+    ]
+    guid = made.candidates[0].release.guid
+    plan: dict[str, JsonValue] = {"what": "pack_plan", "guid": guid, "confidence": 0.94, "books": books}
+    plan["shared"] = ["Verne Trilogy/cover.jpg"]
+    wish: JsonValue = {"title": names[0], "authors": ["Jules Verne"], "series": "Extraordinary Voyages"}
+    book: JsonValue = {"name": names[0], "files": 3, "size_bytes": 400_000_001, "kind": "audiobook", "wish": wish}
+    offered: dict[str, JsonValue] = {"what": "pack_offers", "guid": guid, "books": [book]}
+    view = desk.views[the_id]
+    notes = [Event(9000 + n, ago(minutes=7), the_id, "note", told) for n, told in enumerate((plan, offered))]
+    desk.views[the_id] = replace(view, events=[*view.events, *notes])
+    return the_id
 
 
 def testified(made: Decision) -> Decision:

@@ -19,7 +19,7 @@ from earmark.core.states import SEARCHABLE, ApprovalCode, ApprovalReason, NeedsA
 from earmark.core.testimony import Effect, Opinion, WitnessRecord
 from earmark.core.ticket import Ticket
 from earmark.core.wish import BookWish, Kind
-from earmark.web import humane
+from earmark.web import humane, packview
 from earmark.web.contract import TicketDetail
 from earmark.web.tracktable import TrackTable, track_table
 from earmark.web.wishes import LANGUAGES
@@ -47,12 +47,12 @@ DOUBTS = {
     ApprovalCode.MULTIPLE_GOOD_MATCHES: "Several are equally good",
     ApprovalCode.NO_EXACT_MATCH: "No exact match",
 }
-EFFECTS = {
-    Effect.NONE: "It changed nothing",
-    Effect.APPROVED: "It carried the release over the line: nobody had to be asked",
-    Effect.ASKED: "It doubted what the rules would have taken, so a person is asked",
-    Effect.RECOMMENDED: "It recommends another release than the rules did",
-    Effect.FELL_BACK: "It was not heard; the rules decided alone",
+EFFECTS = {  # a word for the mark; the record's own note says the rest
+    Effect.NONE: ("wait", "No effect"),
+    Effect.APPROVED: ("good", "Taken on its word"),
+    Effect.ASKED: ("you", "Asked a person"),
+    Effect.RECOMMENDED: ("you", "Recommends another"),
+    Effect.FELL_BACK: ("bad", "Not heard"),
 }
 
 
@@ -139,8 +139,10 @@ def context(view: TicketDetail, chosen: int | None, recommended: int | None) -> 
     return {
         "sheet": sheet(view, chosen, recommended),
         "shown": SHOWN,
+        "plans": packview.plans(view.events, view.candidates),
+        "along": packview.along(view.events),
         "doubts": doubts(reasons),
-        "effect": EFFECTS[witness.effect] if witness else "",
+        "effect": EFFECTS[witness.effect] if witness else ("", ""),
         "heard": heard_about(witness, made) if witness and made else (),
     }
 

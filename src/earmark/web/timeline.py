@@ -197,7 +197,16 @@ _TOLD: dict[str, Callable[[Mapping[str, JsonValue]], tuple[str, str]]] = {
     "reorganised": _reorganised,
     "answered": _answered,
     "torrent_let_go": _let_go,
+    "blocked": lambda p: ("One release refused", ""),
+    "redownloading": lambda p: ("Another release is looked for", _text(p.get("message"))),
+    "pack_plan": lambda p: ("Several books in one torrent", _books(p)),
+    "pack_offers": lambda p: ("More books came along", _books(p)),
 }
+
+
+def _books(p: Mapping[str, JsonValue]) -> str:
+    books = p.get("books")
+    return humane.plural(len(books), "book") if isinstance(books, list) else ""
 
 
 def _count(value: JsonValue) -> int:
