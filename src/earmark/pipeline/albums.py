@@ -21,7 +21,7 @@ from earmark.core.states import Converting, Placing, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
-from earmark.core.tracktags import track_tags
+from earmark.core.tracktags import TrackTags, track_tags
 from earmark.core.wish import AlbumWish, TicketRequest, TrackWish
 from earmark.library.placement import Placed, plan_files
 from earmark.library.workspace import open_workspace, workspace_of
@@ -174,6 +174,7 @@ async def prepare_album(house: House, ticket: Ticket, payload: Converting) -> No
         cover = await house.binder.pick_cover(common_folder(paths), paths, folder)
     async with stage(house, ticket.id, "bind") as detail:
         made = await _convert(house, ticket, payload, wish, sources, folder, cover)
+        detail["images_missing"] = [image.dest_path for image in wish.images] if cover is None else []
         detail |= {"tracks": len(sources), "bytes": sum((folder / name).stat().st_size for name, _ in made.files)}
     if cover is not None:
         pictures = tuple((cover.name, image.dest_path) for image in wish.images)
@@ -246,13 +247,17 @@ async def _convert(
     asked = ticket.request.constraints
     profile = AlbumProfile(FORMATS[asked.format], asked.bitrate_kbps, sample_rate_hz=asked.sample_rate_hz)
     converter = house.settings.converter
+    if house.album_slots is None:
+        house.album_slots = asyncio.Semaphore(converter.max_parallel_conversions)
     tool = await asyncio.to_thread(find_ffmpeg, converter.ffmpeg_path, niceness=converter.niceness)
     report = await _reporter(house, ticket.id, payload, len(sources))
     jobs = [
         TrackJob(
             s.path,
             f"track-{number:04}",
-            track_tags(wish, s.track, ticket.request.metadata_to_embed),
+            track_tags(wish, s.track, ticket.request.metadata_to_embed)
+            if asked.embed_metadata
+            else TrackTags(s.track.name),
             s.start_secs,
             s.end_secs,
             s.track.duration_secs,
@@ -265,7 +270,7 @@ async def _convert(
         profile,
         folder / "tracks",
         cover=cover if asked.embed_cover else None,
-        max_parallel=converter.max_parallel_conversions,
+        slots=house.album_slots,
         on_progress=report,
     )
     if result.failed:

@@ -110,6 +110,7 @@ class House:
     looked_at: datetime | None = None
     still_since: dict[TicketId, datetime] = field(default_factory=dict)  # downloads that do not move
     low_disks: dict[str, Reason] = field(default_factory=dict)  # by use, at the last look
+    album_slots: asyncio.Semaphore | None = None  # tracks encoded at a time, over all albums; made by the first one
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
 
     def now(self) -> datetime:
