@@ -311,7 +311,7 @@ async def test_what_is_known_of_a_torrent_is_never_replaced_by_less(db: Database
         False,
         noon,
         "by hand",
-        f"magnet:{full.info_hash}",
+        f"by-hand:{full.info_hash}",
     )
     async with db.write() as tx:
         await torrents.record(tx, full)

@@ -198,7 +198,7 @@ def _may_we(house: House, kind: Kind, release: Release, running: int) -> Reason 
         free_bytes=house.free_bytes(house.download_dir),
         keep_free_bytes=settings.processing.min_free_space_mib * 1024**2,
     )
-    return house.low_disks.get(SHELF_OF[kind]) or admit(offer)
+    return house.low_disks.get(SHELF_OF[kind]) or house.low_disks.get("work") or admit(offer)
 
 
 async def _chosen(tx: Tx, ticket: Ticket) -> ScoredCandidate | None:

@@ -37,6 +37,7 @@ async def disks(house: House) -> list[SpaceState]:
     limits = {
         "library": settings.library.min_free_space_mib * MIB,
         "downloads": settings.processing.min_free_space_mib * MIB,
+        "work": settings.processing.min_free_space_mib * MIB,
     }
     for name, folder in (("e-books", settings.library.ebooks), ("music", settings.library.music)):
         if folder is not None:

@@ -67,7 +67,7 @@ async def record(tx: Tx, new: TorrentRecord) -> None:
     old = await get(tx, new.info_hash)
     if old is not None:
         poorer = not new.entries and bool(old.entries)
-        by_hand = (new.guid or "").startswith("magnet:") and bool(old.guid)
+        by_hand = (new.guid or "").startswith("by-hand:") and bool(old.guid)
         new = replace(
             new,
             indexer=old.indexer if by_hand else new.indexer,
