@@ -16,7 +16,7 @@ from media_bench import Bench, Studio
 
 from earmark.core.binding import BindProfile
 from earmark.core.reasons import PermanentError
-from earmark.media import FfmpegTool
+from earmark.media import FfmpegTool, read_tags
 from earmark.media.bind import FfmpegBinder
 from earmark.media.segments import SEGMENTS_PREFIX
 from earmark.media.timeline import Cut
@@ -134,6 +134,16 @@ async def test_no_name_is_too_odd(codec: str, studio: Studio, bench: Bench, shel
     job = FolderJob(studio.folder, shelf, order="names", profile=BindProfile(codec))  # type: ignore[arg-type]
     out = await bound(bench, job)
     assert (await bench.binder.probe(out)).duration_secs == pytest.approx(10.0, abs=0.3)
+
+
+async def test_a_single_m4b_stays_as_it_is_unless_tags_are_given(studio: Studio, bench: Bench, shelf: Path) -> None:
+    book = studio.chirp("book.m4b", title="Old")
+    kept = await bound(bench, FolderJob(book, shelf / "kept.m4b"))
+    assert kept.read_bytes() == book.read_bytes()
+    retagged = await bound(bench, FolderJob(book, shelf / "new.m4b", tags={"title": "New", "author": "Somebody"}))
+    assert (read_tags(retagged).title, read_tags(retagged).authors) == ("New", ("Somebody",))
+    assert (await bench.binder.probe(retagged)).codec == "aac"
+    assert (await bench.binder.probe(book)).tags["title"] == "Old"
 
 
 async def test_links_are_told_to_be_left_out(studio: Studio, bench: Bench, shelf: Path) -> None:

@@ -71,11 +71,11 @@ async def plan_folder(binder: FfmpegBinder, job: FolderJob) -> FolderPlan:
     infos = [await binder.probe(path) for path in files]
     tags = _tags(job, infos[0])
     plan = plan_book(infos, tags, order=job.order, profile=job.profile, companions=beside)
-    plan = replace(plan, bitrate_kbps=job.bitrate_kbps)
+    plan = replace(plan, bitrate_kbps=job.bitrate_kbps, passthrough=plan.passthrough and not _retagged(job, plan))
     await check_codec(binder.tool, plan)
     out = _out(job, tags, book_suffix(plan))
     sound = await asyncio.to_thread(_sound, plan)
-    return FolderPlan(plan, out, sound, _notes(plan, beside), _work_folder(out))
+    return FolderPlan(plan, out, sound, _notes(job, plan, beside), _work_folder(out))
 
 
 async def bind_folder(
@@ -106,6 +106,11 @@ def _make_folder(planned: FolderPlan) -> None:
             "Name another place with -o.",
             path=str(planned.out.parent),
         ) from error
+
+
+def _retagged(job: FolderJob, plan: BindPlan) -> bool:
+    """A single M4B stays as it is, unless somebody gave it tags or a cover that its packets can be copied under."""
+    return bool(job.tags or job.cover) and copyable(plan.sources) is None
 
 
 def _audio_files(folder: Path) -> list[Path]:
@@ -197,10 +202,12 @@ def _sound(plan: BindPlan) -> str:
     return f"encoded once to {codec} at {book_bitrate(plan)} kbit/s ({why})"
 
 
-def _notes(plan: BindPlan, beside: Companions) -> tuple[str, ...]:
+def _notes(job: FolderJob, plan: BindPlan, beside: Companions) -> tuple[str, ...]:
     left = tuple(f"left out: {path.name}" for path in plan.left_out)
     kept = tuple(f"stays where it is: {path.name}" for path in beside.documents if path.suffix.lower() in _READING)
-    return (*beside.notes, *left, *kept)
+    ignored = ("the tags and cover given are for nothing: its sound cannot be copied under new ones",)
+    given = ignored if plan.passthrough and (job.tags or job.cover) else ()
+    return (*beside.notes, *left, *kept, *given)
 
 
 def _work_folder(out: Path) -> Path:
