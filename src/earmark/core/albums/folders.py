@@ -100,7 +100,8 @@ def _judge(wish: AlbumWish, grids: Grids, columns: tuple[int, ...], title: str) 
     pairs = assign(grids, columns)
     files = [grids.files[c].file for c in columns]
     folder = _shared([f.folders for f in files])
-    quality = quality_of_files(files, title)
+    mapped_files = [grids.files[p.file].file for p in pairs]
+    quality = quality_of_files(mapped_files or files, title)  # what lies beside in another format says nothing of it
     served = sum(p.confidence for p in pairs) / max(1, len(wish.tracks))
     name = words.normal(" ".join(folder[-1:]))
     wished_name = words.normal(wish.album)
