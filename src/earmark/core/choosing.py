@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from earmark.core.decision import Decision, ScoredCandidate
 from earmark.core.doubts import Doubt, doubts
 from earmark.core.quality import display, quality_of
-from earmark.core.reading import persons, rules, titles
+from earmark.core.reading import persons, rules
 from earmark.core.reasons import Reason
-from earmark.core.refusals import gates
+from earmark.core.refusals import EXACT, gates
 from earmark.core.release import Release
 from earmark.core.scoring import (
     LEAST_KBPS,
@@ -202,7 +202,7 @@ def _perhaps_a_pen_name(judged: list[Judged]) -> list[Judged]:
 
 
 def _exact(j: Judged) -> bool:
-    return j.case.work.title >= titles.SAME and rules.ORDERS not in j.case.marks and not j.case.work.loose
+    return j.case.work.title >= EXACT and rules.ORDERS not in j.case.marks and not j.case.work.loose
 
 
 def _forgiven(j: Judged, doubt: Doubt) -> Judged:

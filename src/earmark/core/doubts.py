@@ -23,6 +23,7 @@ from earmark.core.wish import Kind
 
 A = ApprovalCode
 BAR_FROM_SECS = 180  # in a shorter sound tags and cover weigh more than the voice: its bit rate says nothing
+SMALL = 8_000_000  # bytes: a quarter of an hour at 64 kbit/s
 TOO_SHORT = 240  # seconds that size over bit rate must make where no length is told
 NEAR = 0.07  # lengths within it are one recording
 
@@ -121,6 +122,35 @@ def has_a_vague_author(case: Case) -> Doubt | None:
     )
 
 
+def has_another_title(case: Case) -> Doubt | None:
+    """Series are counted in several ways (as written, as told, wrongly): one place is not yet one work."""
+    if case.several or not case.work.by_place:
+        return None
+    text = (
+        f"Author and place fit, the title “{case.work.said_title[:120]}” does not: another market's, or another work."
+    )
+    return Doubt("other_title", 0.6, A.NAME_SIMILARITY_LOW, text)
+
+
+def stands_elsewhere_in_the_series(case: Case) -> Doubt | None:
+    if case.several or case.work.place != 0.0:
+        return None
+    text = (
+        f"It is given as {case.work.said_place}; {case.wish.series or case.wish.title} {case.wished.index} is wished."
+    )
+    return Doubt("place", 0.8, A.NO_EXACT_MATCH, text)
+
+
+def does_not_say_which(case: Case) -> Doubt | None:
+    """ "The Lamplighters" for "The Lamplighters 4": the bare name is the first book, or any."""
+    w = case.wished
+    if case.several or not w.counted or case.work.place is not None:
+        return None
+    if any(w.index in piece.words for piece in case.evidence.pieces):
+        return None
+    return Doubt("place_unknown", 0.6, A.NO_EXACT_MATCH, f"It does not say that it is number {w.index}.")
+
+
 def has_a_vague_title(case: Case) -> Doubt | None:
     if case.several or case.work.title >= titles_.SAME:
         return None
@@ -180,6 +210,10 @@ def has_a_doubtful_size(case: Case) -> Doubt | None:
     if case.kind is not Kind.AUDIOBOOK or size is None:
         return None
     kbps, told = real_kbps(case), length_told(case)
+    if kbps is None and told is None and size < SMALL and not case.several:
+        return Doubt(
+            "size", 0.75, A.LOW_CONFIDENCE, f"{size / 1e6:.1f} MB are little for a book, and no length is told."
+        )
     if kbps is None and told is not None and told[0] < TOO_SHORT and not case.several:
         return Doubt(
             "size", 0.75, A.LOW_CONFIDENCE, f"{size / 1e6:.1f} MB at the stated bit rate are only {span(told[0])}."
@@ -211,6 +245,9 @@ RULES: tuple[Callable[[Case], Doubt | None], ...] = (
     is_read_by_a_machine,
     has_no_author,
     has_a_vague_author,
+    has_another_title,
+    stands_elsewhere_in_the_series,
+    does_not_say_which,
     has_a_vague_title,
     speaks_several_languages,
     is_under_the_bar,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earmark.core.reading import persons, rules
+from earmark.core.reading.words import is_number
 from earmark.core.reading.works import Relation
 from earmark.core.reasons import JsonValue, Reason
 from earmark.core.scoring import (
@@ -20,6 +21,8 @@ from earmark.core.scoring import (
 )
 from earmark.core.wish import Kind
 
+EXACT = 0.985  # the wished title, word for word
+TINY = 2_000_000  # bytes: four minutes at 64 kbit/s
 OTHER_TITLE = 0.58  # below it the title is another one
 FAR_OFF = 0.2  # a length that differs by more is another recording, a shorter version or a part
 FAR_OFF_BY_SIZE = 0.45  # the same where only size over bit rate tells it
@@ -107,13 +110,22 @@ AUTHOR_CLASH = 0.59
 
 
 def is_in_the_place(case: Case) -> Reason | None:
-    if case.several or case.work.place != 0.0:
+    if case.several or case.work.place != 0.0 or _says_its_own_name(case):
         return None
     return _refusal(
         "other_place",
         f"It is {case.work.said_place}, {case.wish.series or case.wish.title} {case.wish.series_index} is wished.",
         found=case.work.said_place,
     )
+
+
+def _says_its_own_name(case: Case) -> bool:
+    """The exact title by the author, and no title that only its number tells from its neighbours: then the number is
+    doubtful (series are counted in several ways), not the work."""
+    w, work = case.wished, case.work
+    if work.title < EXACT or (work.author or 0.0) < persons.ALIKE or not w.series:
+        return False
+    return not (set(w.main) <= set(w.series) or set(w.series) <= set(w.main) or any(map(is_number, w.main + w.sub)))
 
 
 def is_read_by_the_narrator(case: Case) -> Reason | None:
@@ -201,6 +213,8 @@ def can_be_real(case: Case) -> Reason | None:
     if not size:
         return None
     kbps, stated = real_kbps(case), case.evidence.bitrate_kbps
+    if case.kind is Kind.AUDIOBOOK and size < TINY and kbps is None and length_told(case) is None:
+        return _refusal("implausible_size", f"{size / 1e6:.1f} MB cannot hold a book.", size_bytes=size)
     if kbps is None or rules.PART in case.marks:
         return None
     if kbps < LEAST_KBPS or (stated and case.evidence.runtime_secs and kbps < stated.value * 0.4):

@@ -264,7 +264,7 @@ _DIGITS = frozenset("0123456789")
 _FORMAT_OR_WORD = frozenset({"lit", "html", "aac"})
 _KBPS_WORDS = frozenset({"kbps", "kbit", "kbits", "kb"})
 _SURE = frozenset({"unabridged", "abridged", "audiobook", "ebook", "retail", "chapterized", "freeleech", "horbuch", "hoerbuch",
-                   "ungekurzt", "gekurzt", "audiobooks", "ttc", "litrpg", "omnibus", "boxset", "abr", "hq", "vbr", "cbr"})  # fmt: skip
+                   "ungekurzt", "gekurzt", "audiobooks", "ttc", "unabr", "ungek", "abgd", "litrpg", "omnibus", "boxset", "abr", "hq", "vbr", "cbr"})  # fmt: skip
 _SURE_MARKS = frozenset({rules.UNABRIDGED, rules.DRAMATISED, rules.CHAPTERS, rules.NO_CHAPTERS})
 
 

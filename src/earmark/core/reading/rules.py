@@ -34,20 +34,26 @@ RULES: tuple[Rule, ...] = (
         UNABRIDGED,
         "unabridged|un abridged|not abridged|non abridged|complete and unabridged|unabridged edition|ungekurzt|"
         "ungekuerzt|ungekurzte lesung|ungekurzte ausgabe|texte integral|version integrale|integrale|oavkortad|onverkort|"
-        "version integra|edizione integrale|integral version",
+        "version integra|edizione integrale|integral version|unabr|unabgd|unabrdg|ungek|ungekurzte fassung|version complete",
         (
             ("The Salt Road (Unabridged)", True),
             ("Die Salzstraße (ungekürzt)", True),
+            ("Die Salzstraße (ungek.)", True),
+            ("The Salt Road (unabr.)", True),
             ("The Salt Road (Abridged)", False),
         ),
     ),
     Rule(
         ABRIDGED,
         "abridged|abr|abridged edition|abridgement|abridgment|gekurzt|gekuerzt|gekurzte lesung|abrege|version abregee|"
-        "condensed|condensed edition|readers digest|ridotto|versione ridotta|version abreviada|abreviado|verkort|forkortad",
+        "condensed|condensed edition|readers digest|ridotto|versione ridotta|version abreviada|abreviado|verkort|forkortad|"
+        "abgd|abrdg|abrgd|abr ed|gek|gekurzte fassung|gekurzte ausgabe",
         (
             ("The Salt Road [Abridged]", True),
             ("Abridged 192 kbps 10:08:33", True),
+            ("The Salt Road (abgd)", True),
+            ("Die Salzstraße (gek.)", True),
+            ("Die Salzstraße (ungek.)", False),
             ("Unabridged, 64 kbps", False),
         ),
     ),
@@ -61,11 +67,16 @@ RULES: tuple[Rule, ...] = (
         "original radio|radio series|stage production|stage play|fiction radiophonique|piece radiophonique|radioteatro|"
         "radioserie|horspel|hoorspel|dramatic reading|theatrical production|la theatre works|radio version|"
         "dramatised by|dramatized by|adapted for radio|starring|audible drama|audible original drama|original drama|radio production|radio 4|with sound effects|"
-        "all star cast|star cast|ensemble cast production|audio dramatization|audio dramatisation",
+        "all star cast|star cast|ensemble cast production|audio dramatization|audio dramatisation|audiodrama|audiodrame|"
+        "radioteatr|radioteater|radioteatre|sluchowisko|superprodukcja|radiodramma|radiodrama|radioplay|radiohorspiel|"
+        "kuunnelma|radiospektakl|audiospektakl|rozhlasova hra|hangjatek|radiojatek|radionovela|audionovela",
         (
             ("The Salt Road (BBC Radio 4 Full-Cast Dramatisation)", True),
             ("The Salt Road [GraphicAudio]", True),
             ("The Salt Road (Hörspiel)", True),
+            ("The Salt Road [audiodrama]", True),
+            ("Słona droga (słuchowisko)", True),
+            ("Соляной путь (радиоспектакль)", True),
             ("The Salt Road, read by its author", False),
         ),
     ),
@@ -216,10 +227,12 @@ RULES: tuple[Rule, ...] = (
         "expanded edition|expanded|extended edition|enhanced edition|annotated|annotated edition|critical edition|"
         "authors cut|directors cut|authors preferred text|preferred text|uncut|complete and uncut|the complete and uncut|"
         "original edition|new edition|# edition|20 anniversary|25 anniversary|jubilaumsausgabe|uberarbeitete|"
-        "edition revue|new translation|uncensored|original text|illustrated edition|international edition",
+        "edition revue|# ed|# edn|rev ed|revised ed|# auflage|# edizione|# edicion|new translation|uncensored|original text|illustrated edition|international edition",
         (
             ("The Salt Road: The Tenth Anniversary Edition", True),
             ("The Salt Road (2nd Edition)", True),
+            ("The Salt Road (3rd ed.)", True),
+            ("Die Salzstraße (2. Auflage)", True),
             ("The Salt Road, Revised and Updated", True),
             ("The Salt Road", False),
         ),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from earmark.core.reading import persons, rules, titles
 from earmark.core.reading.anatomy import Notes, people, read_title, without_marks
 from earmark.core.reading.evidence import Evidence, Piece, Role, SeriesPlace
-from earmark.core.reading.words import clean, is_number, tokens
+from earmark.core.reading.words import COUNTING, clean, is_number, tokens
 from earmark.core.wish import BookWish
 
 Words = tuple[str, ...]
@@ -38,6 +38,7 @@ class Wished:
     part: str  # "part 1" where a part is wished
     authors: tuple[Words, ...]
     is_set: bool
+    counted: bool  # only its number tells the title from its neighbours: "The Lamplighters 4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class WorkMatch:
     said_place: str
     voices: tuple[str, ...] = ()  # wished narrators that stand in a piece of the title
     loose: tuple[str, ...] = ()  # pieces of the title that nothing explains
+    by_place: bool = False  # the title is another one, author and place in the series are the wished ones
 
 
 @lru_cache(maxsize=256)
@@ -63,6 +65,9 @@ def wished(wish: BookWish) -> Wished:
     sub = tuple(w for p in pieces[:1] for w in p.sub) + tuple(w for p in pieces[1:] for w in p.words)
     index = (wish.series_index or "").strip().lower().lstrip("#")
     index = "-".join(part.strip().lstrip("0") or "0" for part in index.split("-")) if index else ""
+    if not index and sub and all(word in COUNTING or is_number(word) for word in sub):
+        index = next((f.value.index for f in notes.series), "")  # "The Lamplighters: Book Four"
+    series = titles.bare(tokens(clean(wish.series))) if wish.series else ()
     whole = (
         rules.SET in notes.marks or rules.SET_HINT in notes.marks or rules.WITH_OTHERS in notes.marks or "-" in index
     )
@@ -71,12 +76,13 @@ def wished(wish: BookWish) -> Wished:
         main=main,
         sub=titles.bare(sub) if sub else (),
         phrase=titles.bare(tokens(clean(wish.title.split(":")[0]))),
-        series=titles.bare(tokens(clean(wish.series))) if wish.series else (),
+        series=series,
         index=index,
         marks=frozenset(notes.marks),
         part=notes.marks[rules.PART].value if rules.PART in notes.marks else "",
         authors=tuple(tokens(clean(a)) for a in wish.authors),
         is_set=whole,
+        counted=index not in {"", "1"} and (index in main + sub or main == series),
     )
 
 
@@ -86,15 +92,16 @@ def match_work(w: Wished, e: Evidence) -> WorkMatch:
     value, said, loose, voices = _title(w, e, left, cut)
     place, said_place = _place(w, e, value)
     relation = Relation.SAME
-    if value < titles.SAME and place == 1.0 and (author or 0.0) >= 0.9 and w.series and not _many(w, e):
-        value = max(value, 0.88)  # one place in one series by one author: the title of another market
+    by_place = value < titles.SAME and place == 1.0 and (author or 0.0) >= 0.9 and bool(w.series) and not _many(w, e)
+    if by_place:
+        value = max(value, 0.88)  # perhaps the title of another market, perhaps another way of counting
     held = _held(w, e, value, author)
     if held is not None:
         relation, value = Relation.SET, held
         place = None
     elif value < titles.SPLIT_SUBTITLES - 0.05:
         relation = Relation.OTHER
-    return WorkMatch(relation, value, said, author, said_authors, place, said_place, voices, loose)
+    return WorkMatch(relation, value, said, author, said_authors, place, said_place, voices, loose, by_place)
 
 
 # --- author -------------------------------------------------------------------------------------------------------------
