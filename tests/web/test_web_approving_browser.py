@@ -145,13 +145,13 @@ def test_a_torrent_file_is_given_with_scripts_and_without(
     box.set_input_files(large)
     assert "10 MiB" in box.evaluate("(box) => box.validationMessage")
     box.set_input_files(file)
-    page.get_by_role("button", name="Download this file’s torrent").click()
+    page.get_by_role("button", name="Download from this file").click()
     expect(page.locator(".story h2")).to_have_text("Downloading")
     other = next(i for i, v in desk.views.items() if v.ticket.state is S.NEEDS_APPROVAL)
     plain = look("phone-light", js=False).open(f"/tickets/{other}")
     plain.locator("summary", has_text="Search again with your words").click()
     plain.get_by_label(".torrent file").set_input_files(file)
-    plain.get_by_role("button", name="Download this file’s torrent").click()
+    plain.get_by_role("button", name="Download from this file").click()
     expect(plain.locator(".story h2")).to_have_text("Downloading")
     assert [heard[0] for heard in desk.heard] == ["torrent", "torrent"]
 

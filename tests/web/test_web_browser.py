@@ -155,7 +155,7 @@ def test_searching_again_and_giving_a_magnet(look: Look, desk: FakeDesk) -> None
     page.get_by_label("Search words").fill("frankenstein shelley librivox")
     page.get_by_role("button", name="Search again").click()
     expect(page.locator(".story")).to_contain_text("frankenstein shelley librivox")
-    page.locator("summary", has_text="Give a magnet instead").click()
+    page.locator("summary", has_text="Give a magnet or .torrent instead").click()
     page.get_by_label("Magnet link").fill("http://not-a-magnet")
     page.get_by_role("button", name="Download this").click()
     expect(page.locator(".toast.bad")).to_contain_text("no magnet link")
