@@ -30,7 +30,7 @@ from earmark.core.ticket import TicketId
 from earmark.core.wish import AlbumWish, BookWish, Constraints, ImageWish, Kind, TicketRequest, TrackWish
 
 BOOK_FORMATS = {"audiobook": ("m4b",), "ebook": ("epub", "azw3", "mobi", "pdf", "cbz")}
-MUSIC_FORMATS = ("ogg_vorbis", "opus", "mp3", "aac", "flac", "alac")
+MUSIC_FORMATS = ("ogg_vorbis", "opus", "mp3", "flac")
 MAX_PATH = 4096  # Linux PATH_MAX
 MAX_SEGMENT_BYTES = 255
 
