@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -22,11 +22,14 @@ from earmark.core.text import plain_text
 
 MAX_JSON_BYTES = 8 * 2**20
 MAX_WAIT_SECS = 86_400.0
-"""No service may silence us for longer than a day, whatever its Retry-After says."""
+"""No service may silence us for longer than a day, whatever its Retry-After says, unless the caller says otherwise."""
+TRIED_AGAIN = "Nothing to do: it is tried again later."
+
+OnHeaders = Callable[[httpx2.Headers], Awaitable[None]]
 
 
 class WaitError(TransientError):
-    """Passing trouble; `retry_after_secs` is the least wait the service asked for."""
+    """Passing trouble; `retry_after_secs` is the least wait the service asked for or is known to need."""
 
     @property
     def retry_after_secs(self) -> float | None:
@@ -52,27 +55,34 @@ class AnswerTooLarge(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply as far as anybody here needs it. `retry_after` in seconds."""
+    """A reply as far as anybody here needs it. `retry_after` in seconds; `masked` cuts `secrets` out of what is quoted."""
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
     retry_after: float | None = None
     location: str = field(default="", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace").strip()
 
-    def excerpt(self, length: int = 160) -> str:
-        """The beginning as plain words, fit for an error message."""
-        return " ".join(plain_text(self.text[:20_000]).split())[:length]
+    @property
+    def is_page(self) -> bool:
+        """HTML, whatever the content type claims."""
+        return self.body.lstrip()[:1] == b"<"
+
+    def masked(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
 def new_client(timeout_secs: float, transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
     """The HTTP client adapters share the make of. It names Earmark and keeps its traffic out of the logs."""
     for name in ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy"):
-        # They write whole URLs and headers (keys) at INFO and DEBUG.
+        # They write whole URLs (keys) and reply headers (new session ids) at INFO and DEBUG.
         logging.getLogger(name).addFilter(_only_warnings)
     return httpx2.AsyncClient(
         headers={"User-Agent": USER_AGENT}, timeout=timeout_secs, follow_redirects=False, transport=transport
@@ -91,21 +101,25 @@ async def exchange(
     timeout_secs: float,
     now: Callable[[], datetime],
     max_bytes: int = MAX_JSON_BYTES,
+    max_wait_secs: float = MAX_WAIT_SECS,
+    on_headers: OnHeaders | None = None,
 ) -> Answer:
     """Send and read at most `max_bytes`; `site` is what messages call the other side. Head and body may each take
-    `timeout_secs`.
+    `timeout_secs`; `on_headers` runs between them, in its own time. A longer Retry-After is read as `max_wait_secs`.
 
-    Raises `SiteUnavailable` for everything the network does to us and `AnswerTooLarge`.
+    Raises `SiteUnavailable` for everything the network does to us, `AnswerTooLarge`, and what `on_headers` raises.
     """
     try:
         async with asyncio.timeout(timeout_secs):
             response = await http.send(request, stream=True, follow_redirects=False)
         try:
+            if on_headers is not None:
+                await on_headers(response.headers)
             async with asyncio.timeout(timeout_secs):
                 body = await _read(response, max_bytes, site)
         finally:
             await response.aclose()
-    # `from None`: the library's exceptions hold the request, and with it the key.
+    # `from None`: the library's exceptions hold the request, and with it the cookie or the key.
     except (TimeoutError, httpx2.TimeoutException):
         raise site_unavailable(site, f"it did not answer within {timeout_secs:g} seconds", fault="timeout") from None
     except httpx2.HTTPError as error:
@@ -115,7 +129,7 @@ async def exchange(
         status=response.status_code,
         content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
         body=body,
-        retry_after=_retry_after(response.headers.get("retry-after"), now),
+        retry_after=_retry_after(response.headers.get("retry-after"), now, max_wait_secs),
         location=response.headers.get("location", ""),
     )
 
@@ -135,7 +149,7 @@ def read_json(answer: Answer, site: str) -> JsonValue:
     try:
         value: JsonValue = json.loads(answer.body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        what = answer.excerpt(80) or "an empty answer"
+        what = " ".join(plain_text(answer.masked(answer.text[:20_000])).split())[:80] or "an empty answer"
         raise answer_not_understood(site, f"not JSON but “{what}”", status=answer.status) from None
     return value
 
@@ -153,26 +167,26 @@ async def _read(response: httpx2.Response, max_bytes: int, site: str) -> bytes:
     return bytes(body)
 
 
-def _retry_after(value: str | None, now: Callable[[], datetime]) -> float | None:
+def _retry_after(value: str | None, now: Callable[[], datetime], max_wait_secs: float) -> float | None:
     """Seconds from either form of the header: a number, or a date."""
     if value is None:
         return None
     if re.fullmatch(r"\d{1,9}", value.strip(), re.ASCII):
-        return min(float(value), MAX_WAIT_SECS)
+        return min(float(value), max_wait_secs)
     try:
         wait = (parsedate_to_datetime(value) - now()).total_seconds()
     except (ValueError, TypeError):  # TypeError: a date without a zone
         return None
-    return min(max(0.0, wait), MAX_WAIT_SECS)
+    return min(max(0.0, wait), max_wait_secs)
 
 
-def rate_limited(site: str, retry_after_secs: float | None) -> RateLimited:
+def rate_limited(site: str, retry_after_secs: float | None, action: str = TRIED_AGAIN) -> RateLimited:
     wait = f" for {retry_after_secs:.0f} seconds" if retry_after_secs else ""
     return RateLimited(
         Reason(
             "rate_limited",
             f"{site} asks to be left alone{wait}: too many requests.",
-            "Nothing to do: it is tried again later.",
+            action,
             {"retry_after_secs": retry_after_secs},
         )
     )

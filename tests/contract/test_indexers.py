@@ -19,9 +19,9 @@ from earmark.core.reasons import EarmarkError, PermanentError, Reason, Transient
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent, read_torrent
 from earmark.core.wish import Kind
+from earmark.http import new_client
 from earmark.indexers import MamIndexer, TorznabIndexer
 from earmark.indexers.pacing import Pacer
-from earmark.indexers.wire import new_client
 from earmark.ports import Indexer, IndexerHealth, SearchQuery
 
 QUERY = SearchQuery("the moonstone", Kind.AUDIOBOOK)

@@ -14,9 +14,9 @@ import pytest
 
 from earmark.core.release import Release
 from earmark.core.wish import Kind
+from earmark.http import new_client
 from earmark.indexers.mam import MamIndexer
 from earmark.indexers.pacing import Pacer
-from earmark.indexers.wire import new_client
 
 CANARY = "canary-7f3aZq%2Bxyz"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

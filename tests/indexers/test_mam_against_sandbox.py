@@ -16,10 +16,10 @@ from earmark.core.reasons import EarmarkError
 from earmark.core.release import SeriesRef
 from earmark.core.torrentfile import BadTorrent, read_torrent
 from earmark.core.wish import Kind
+from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable, new_client
 from earmark.indexers import errors
 from earmark.indexers.mam import MamIndexer
 from earmark.indexers.pacing import Pacer
-from earmark.indexers.wire import new_client
 from earmark.ports import SearchQuery
 from earmark.sandbox.world import World
 
@@ -136,19 +136,19 @@ FAULTS: list[tuple[str, str, type[EarmarkError]]] = [
         for area in ("search", "account", "download")
         for kind, error in (
             ("403", errors.SessionExpired),
-            ("429", errors.RateLimited),
-            ("500", errors.SiteUnavailable),
-            ("503", errors.SiteUnavailable),
+            ("429", RateLimited),
+            ("500", SiteUnavailable),
+            ("503", SiteUnavailable),
             ("login_html", errors.SessionExpired),
             ("not_signed_in", errors.SessionExpired),
             ("redirect_login", errors.SessionExpired),
             ("empty", errors.SessionExpired),
-            ("hang", errors.SiteUnavailable),
+            ("hang", SiteUnavailable),
         )
     ),
-    ("search", "not_json", errors.AnswerNotUnderstood),
-    ("search", "truncated_json", errors.AnswerNotUnderstood),
-    ("account", "truncated_json", errors.AnswerNotUnderstood),
+    ("search", "not_json", AnswerNotUnderstood),
+    ("search", "truncated_json", AnswerNotUnderstood),
+    ("account", "truncated_json", AnswerNotUnderstood),
     ("search", "401", errors.SessionExpired),
     ("download", "401", errors.SessionAddressMismatch),
     ("download", "404", errors.TorrentGone),
@@ -177,8 +177,8 @@ async def test_each_fault_has_its_name_and_passes(
     assert world.mam_id not in repr(caught.value.reason)
     world.site.faults.clear()
     indexer._session._timeout_secs = 5
-    if error is errors.RateLimited:
-        assert isinstance(caught.value, errors.RateLimited) and caught.value.retry_after_secs == 30
+    if error is RateLimited:
+        assert isinstance(caught.value, RateLimited) and caught.value.retry_after_secs == 30
         return
     assert await calls[area]()
 
@@ -191,7 +191,7 @@ async def test_spoilt_rows_cost_no_more_than_themselves(world: World, indexer: M
     )
     assert all(release.authors == () for release in releases)
     if kind == "malformed_row":
-        with pytest.raises(errors.AnswerNotUnderstood):  # the only row: an empty list would be a lie
+        with pytest.raises(AnswerNotUnderstood):  # the only row: an empty list would be a lie
             await indexer.search(QUERY)
     assert (await indexer.search(QUERY))[0].authors == ("Wilkie Collins",)
 

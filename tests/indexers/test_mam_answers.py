@@ -15,6 +15,7 @@ from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.wish import Kind
+from earmark.http import AnswerNotUnderstood, AnswerTooLarge, RateLimited, SiteUnavailable
 from earmark.indexers import errors
 from earmark.indexers.mam import MamIndexer
 from earmark.ports import SearchQuery
@@ -41,26 +42,26 @@ ANY_CALL: list[tuple[str, Any, type[EarmarkError]]] = [
     ("empty", Reply(200, content=b""), errors.SessionExpired),
     ("blank", Reply(200, content=b" \n"), errors.SessionExpired),
     ("redirect", Reply(302, headers={"location": "https://www.myanonamouse.net/login.php?returnto=x"}), errors.SessionExpired),
-    ("429", Reply(429), errors.RateLimited),
-    ("500", Reply(500), errors.SiteUnavailable),
-    ("503", Reply(503, html="<h1>maintenance</h1>"), errors.SiteUnavailable),
-    ("520", Reply(520), errors.SiteUnavailable),
-    ("timeout", httpx2.ReadTimeout("slow"), errors.SiteUnavailable),
-    ("refused", httpx2.ConnectError("refused"), errors.SiteUnavailable),
-    ("cut off", httpx2.RemoteProtocolError("closed"), errors.SiteUnavailable),
-    ("400", Reply(400, text="Bad Request"), errors.AnswerNotUnderstood),
-    ("elsewhere", Reply(301, headers={"location": "https://example.org/x?token=1"}), errors.AnswerNotUnderstood),
+    ("429", Reply(429), RateLimited),
+    ("500", Reply(500), SiteUnavailable),
+    ("503", Reply(503, html="<h1>maintenance</h1>"), SiteUnavailable),
+    ("520", Reply(520), SiteUnavailable),
+    ("timeout", httpx2.ReadTimeout("slow"), SiteUnavailable),
+    ("refused", httpx2.ConnectError("refused"), SiteUnavailable),
+    ("cut off", httpx2.RemoteProtocolError("closed"), SiteUnavailable),
+    ("400", Reply(400, text="Bad Request"), AnswerNotUnderstood),
+    ("elsewhere", Reply(301, headers={"location": "https://example.org/x?token=1"}), AnswerNotUnderstood),
 ]  # fmt: skip
 JSON_CALL: list[tuple[str, Any, type[EarmarkError]]] = [
     ("plain text", Reply(200, text="hello"), errors.SessionExpired),
-    ("some page", Reply(200, html="<html><body>We moved</body></html>"), errors.AnswerNotUnderstood),
-    ("cut json", Reply(200, text='{"data": [', headers={"content-type": "application/json"}), errors.AnswerNotUnderstood),
-    ("list", Reply(200, json=[]), errors.AnswerNotUnderstood),
-    ("deep", Reply(200, text="[" * 100_000, headers={"content-type": "application/json"}), errors.AnswerNotUnderstood),
-    ("huge number", Reply(200, text="1" * 5000, headers={"content-type": "application/json"}), errors.AnswerNotUnderstood),
+    ("some page", Reply(200, html="<html><body>We moved</body></html>"), AnswerNotUnderstood),
+    ("cut json", Reply(200, text='{"data": [', headers={"content-type": "application/json"}), AnswerNotUnderstood),
+    ("list", Reply(200, json=[]), AnswerNotUnderstood),
+    ("deep", Reply(200, text="[" * 100_000, headers={"content-type": "application/json"}), AnswerNotUnderstood),
+    ("huge number", Reply(200, text="1" * 5000, headers={"content-type": "application/json"}), AnswerNotUnderstood),
     ("json refusal", Reply(200, json={"error": "You are not signed in"}), errors.SessionExpired),
-    ("bare object", Reply(200, json={}), errors.AnswerNotUnderstood),
-    ("too large", Reply(200, content=b" " * (9 * 2**20)), errors.AnswerTooLarge),
+    ("bare object", Reply(200, json={}), AnswerNotUnderstood),
+    ("too large", Reply(200, content=b" " * (9 * 2**20)), AnswerTooLarge),
 ]  # fmt: skip
 DOWNLOAD: list[tuple[str, Any, type[EarmarkError]]] = [
     ("login page", Reply(200, html="Invalid download link, or not signed in"), errors.SessionExpired),
@@ -73,7 +74,7 @@ DOWNLOAD: list[tuple[str, Any, type[EarmarkError]]] = [
     ("410", Reply(410), errors.TorrentGone),
     ("no torrent", Reply(200, text="hello"), BadTorrent),
     ("half a torrent", Reply(200, content=b"d8:announce3:ab"), BadTorrent),
-    ("too large", Reply(200, content=b"d" * (21 * 2**20)), errors.AnswerTooLarge),
+    ("too large", Reply(200, content=b"d" * (21 * 2**20)), AnswerTooLarge),
 ]  # fmt: skip
 
 
@@ -130,7 +131,7 @@ async def test_a_site_that_never_answers_is_unavailable(mam: Open, site: Any, mo
     site.replies = [hang]
     indexer = mam()
     indexer._session._timeout_secs = 0.05
-    with pytest.raises(errors.SiteUnavailable, match="did not answer"):
+    with pytest.raises(SiteUnavailable, match="did not answer"):
         await indexer.account()
 
 
@@ -144,7 +145,7 @@ async def test_a_body_that_drips_for_ever_is_given_up(mam: Open, site: Any) -> N
     site.replies = [lambda request: httpx2.Response(200, stream=Drip())]
     indexer = mam()
     indexer._session._timeout_secs = 0.1
-    with pytest.raises(errors.SiteUnavailable):
+    with pytest.raises(SiteUnavailable):
         await indexer.account()
 
 

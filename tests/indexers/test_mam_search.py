@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from earmark.core.wish import Kind
+from earmark.http import AnswerNotUnderstood, SiteUnavailable
 from earmark.indexers import errors
 from earmark.indexers.mam import MamIndexer
 from earmark.indexers.text import words_of
@@ -132,7 +133,7 @@ async def test_a_site_that_repeats_its_first_page_for_ever_ends_the_walk(mam: Op
 async def test_trouble_on_a_later_page_is_an_error_and_not_half_a_result(mam: Open, site: Any) -> None:
     rows = [{"id": n, "title": "t"} for n in range(1, 101)]
     site.replies = [httpx2.Response(200, json={"data": rows, "found": 300}), httpx2.Response(502)]
-    with pytest.raises(errors.SiteUnavailable):
+    with pytest.raises(SiteUnavailable):
         await mam().search(SearchQuery("x", Kind.AUDIOBOOK, limit=500))
 
 
@@ -156,7 +157,7 @@ async def test_a_bad_row_is_logged_and_dropped_and_the_others_kept(mam: Open, si
 
 async def test_results_of_which_no_row_makes_sense_are_an_error(mam: Open, site: Any) -> None:
     site.replies = [httpx2.Response(200, json={"data": [{"identifier": 1}], "found": 1})]
-    with pytest.raises(errors.AnswerNotUnderstood):
+    with pytest.raises(AnswerNotUnderstood):
         await mam().search(SearchQuery("x", Kind.AUDIOBOOK))
 
 

@@ -11,14 +11,8 @@ import httpx2
 import pytest
 
 from earmark.core.wish import Kind
-from earmark.indexers.errors import (
-    BadSessionId,
-    RateLimited,
-    SessionExpired,
-    SessionMissing,
-    SessionNotSaved,
-    SiteUnavailable,
-)
+from earmark.http import RateLimited, SiteUnavailable
+from earmark.indexers.errors import BadSessionId, SessionExpired, SessionMissing, SessionNotSaved
 from earmark.indexers.mam import MamIndexer
 from earmark.indexers.mam.cookie import may_be_sent_to, parse_mam_id, rotated_value
 from earmark.indexers.pacing import Pacer

@@ -16,9 +16,9 @@ from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.wish import Kind
+from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable, new_client
 from earmark.indexers import TorznabIndexer, errors
 from earmark.indexers.torznab import jackett_endpoint
-from earmark.indexers.wire import new_client
 from earmark.ports import Magnet, SearchQuery
 
 FEED = (Path(__file__).parent / "data/torznab.xml").read_bytes()
@@ -92,24 +92,24 @@ async def test_an_empty_query_sends_nothing(jackett: TorznabIndexer, site: Any) 
 
 TROUBLE: list[tuple[str, Any, type[EarmarkError]]] = [
     ("bad key", xml('<error code="100" description="Invalid API Key"/>'), errors.KeyRefused),
-    ("limit", xml('<error code="500" description="Request limit reached"/>'), errors.RateLimited),
-    ("limit by words", xml('<error code="900" description="Request limit reached"/>'), errors.RateLimited),
+    ("limit", xml('<error code="500" description="Request limit reached"/>'), RateLimited),
+    ("limit by words", xml('<error code="900" description="Request limit reached"/>'), RateLimited),
     ("bad request", xml('<error code="201" description="Incorrect parameter"/>'), errors.SearchRefused),
-    ("broken", xml('<error code="900" description="Jackett.Common.IndexerException"/>'), errors.SiteUnavailable),
-    ("wordless", xml("<error/>"), errors.SiteUnavailable),
+    ("broken", xml('<error code="900" description="Jackett.Common.IndexerException"/>'), SiteUnavailable),
+    ("wordless", xml("<error/>"), SiteUnavailable),
     ("401", Reply(401), errors.KeyRefused),
     ("403", Reply(403), errors.KeyRefused),
-    ("429", Reply(429, headers={"retry-after": "7"}), errors.RateLimited),
-    ("502", Reply(502), errors.SiteUnavailable),
-    ("404", Reply(404), errors.AnswerNotUnderstood),
-    ("login", Reply(302, headers={"location": "/UI/Login"}), errors.AnswerNotUnderstood),
-    ("page", Reply(200, html="<html><body>Jackett<br></body></html>"), errors.AnswerNotUnderstood),
-    ("empty", Reply(200, content=b""), errors.AnswerNotUnderstood),
-    ("bomb", xml('<!DOCTYPE x [<!ENTITY a "b">]><rss><channel>&a;</channel></rss>'), errors.AnswerNotUnderstood),
-    ("odd encoding", xml('<?xml version="1.0" encoding="martian"?><rss/>'), errors.AnswerNotUnderstood),
-    ("away", httpx2.ConnectError(f"http://jackett.test/?apikey={KEY}"), errors.SiteUnavailable),
-    ("slow", httpx2.ReadTimeout("x"), errors.SiteUnavailable),
-    ("only nonsense", xml("<rss><channel><item><guid>x</guid></item></channel></rss>"), errors.AnswerNotUnderstood),
+    ("429", Reply(429, headers={"retry-after": "7"}), RateLimited),
+    ("502", Reply(502), SiteUnavailable),
+    ("404", Reply(404), AnswerNotUnderstood),
+    ("login", Reply(302, headers={"location": "/UI/Login"}), AnswerNotUnderstood),
+    ("page", Reply(200, html="<html><body>Jackett<br></body></html>"), AnswerNotUnderstood),
+    ("empty", Reply(200, content=b""), AnswerNotUnderstood),
+    ("bomb", xml('<!DOCTYPE x [<!ENTITY a "b">]><rss><channel>&a;</channel></rss>'), AnswerNotUnderstood),
+    ("odd encoding", xml('<?xml version="1.0" encoding="martian"?><rss/>'), AnswerNotUnderstood),
+    ("away", httpx2.ConnectError(f"http://jackett.test/?apikey={KEY}"), SiteUnavailable),
+    ("slow", httpx2.ReadTimeout("x"), SiteUnavailable),
+    ("only nonsense", xml("<rss><channel><item><guid>x</guid></item></channel></rss>"), AnswerNotUnderstood),
 ]
 
 
@@ -169,7 +169,7 @@ async def test_a_link_may_lead_to_a_magnet_or_to_another_link(
 async def test_a_link_that_leads_nowhere_is_given_up(jackett: TorznabIndexer, site: Any, location: str) -> None:
     release = await found(jackett, site)
     site.replies = [Reply(302, headers={"location": location})]
-    with pytest.raises(errors.AnswerNotUnderstood):
+    with pytest.raises(AnswerNotUnderstood):
         await jackett.fetch(release)
     assert len(site.requests) <= 4
 

@@ -24,7 +24,7 @@ from earmark.core.ticket import TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentState, TorrentStatus
 from earmark.core.wish import BookWish, Kind, TicketRequest, Wish
-from earmark.indexers.errors import SiteUnavailable
+from earmark.http import SiteUnavailable
 from earmark.pipeline import desk
 from earmark.pipeline.acquire import acquire
 from earmark.pipeline.deliver import deliver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,16 @@ import httpx2
 import pytest
 
 from earmark import USER_AGENT
-from earmark.http import Answer, AnswerTooLarge, SiteUnavailable, exchange, new_client
+from earmark.http import (
+    Answer,
+    AnswerNotUnderstood,
+    AnswerTooLarge,
+    OnHeaders,
+    SiteUnavailable,
+    exchange,
+    new_client,
+    read_json,
+)
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -25,7 +35,14 @@ class Drip(httpx2.AsyncByteStream):
             await asyncio.sleep(0.01)
 
 
-async def ask(response: httpx2.Response | Exception, *, timeout_secs: float = 5.0, max_bytes: int = 1000) -> Answer:
+async def ask(
+    response: httpx2.Response | Exception,
+    *,
+    timeout_secs: float = 5.0,
+    max_bytes: int = 1000,
+    max_wait_secs: float = 86_400.0,
+    on_headers: OnHeaders | None = None,
+) -> Answer:
     def answer(request: httpx2.Request) -> httpx2.Response:
         assert request.headers["user-agent"] == USER_AGENT
         if isinstance(response, Exception):
@@ -35,7 +52,7 @@ async def ask(response: httpx2.Response | Exception, *, timeout_secs: float = 5.
     async with new_client(timeout_secs, httpx2.MockTransport(answer)) as http:
         return await exchange(
             http, http.build_request("GET", "http://a.test/?key=secret"), site="a.test", timeout_secs=timeout_secs,
-            now=lambda: NOON, max_bytes=max_bytes,
+            now=lambda: NOON, max_bytes=max_bytes, max_wait_secs=max_wait_secs, on_headers=on_headers,
         )  # fmt: skip
 
 
@@ -50,6 +67,24 @@ async def ask(response: httpx2.Response | Exception, *, timeout_secs: float = 5.
 async def test_retry_after_is_read_in_both_forms_and_never_beyond_a_day(header: str, secs: float | None) -> None:
     answer = await ask(httpx2.Response(503, headers={"retry-after": header.encode()}))
     assert answer.retry_after == secs
+
+
+async def test_a_caller_may_keep_to_a_wait_of_any_length() -> None:
+    answer = await ask(httpx2.Response(429, headers={"retry-after": "999999999"}), max_wait_secs=math.inf)
+    assert answer.retry_after == 999_999_999
+
+
+async def test_the_head_is_handed_over_even_when_the_body_never_comes() -> None:
+    seen: list[str] = []
+
+    async def note(headers: httpx2.Headers) -> None:
+        seen.append(headers["set-cookie"])
+
+    with pytest.raises(SiteUnavailable):
+        await ask(
+            httpx2.Response(200, stream=Drip(), headers={"set-cookie": "id=2"}), timeout_secs=0.1, on_headers=note
+        )
+    assert seen == ["id=2"]
 
 
 async def test_a_body_that_drips_for_ever_is_given_up() -> None:
@@ -83,3 +118,10 @@ async def test_no_error_and_no_log_line_carries_the_address(caplog: pytest.LogCa
     await ask(httpx2.Response(200, text="fine"))
     assert "secret" not in str(caught.value) + str(caught.value.reason) + caplog.text
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_what_is_quoted_of_an_answer_is_quoted_without_its_secrets() -> None:
+    answer = Answer(200, "text/html", b"<p>Hello hush-hush!</p>", secrets=("hush-hush",))
+    with pytest.raises(AnswerNotUnderstood, match=r"not JSON but “Hello \*\*\*!”"):
+        read_json(answer, "a.test")
+    assert "hush" not in repr(answer)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import httpx2
 
+from earmark.http import new_client
 from earmark.indexers.mam import MamIndexer, SessionStore
 from earmark.indexers.pacing import Pacer
 from earmark.indexers.torznab import TorznabIndexer, jackett_endpoint
-from earmark.indexers.wire import new_client
 from earmark.ports import Indexer, Sleep
 from earmark.settings import Settings
 

@@ -1,4 +1,5 @@
-"""What can go wrong between Earmark and an indexer, each with its own name, message and next step.
+"""What can go wrong with an indexer and nowhere else, each with its own name, message and next step; what goes wrong on
+any wire is in `earmark.http`.
 
 The adapters decide which one a reply means; nothing here reads the wire. `site` is a host or an indexer's name, and no
 argument ever carries a session id, a key or a download hash.
@@ -6,19 +7,12 @@ argument ever carries a session id, a key or a download hash.
 
 from __future__ import annotations
 
+from earmark import http
 from earmark.core.reasons import JsonValue, PermanentError, Reason, TransientError
 from earmark.core.torrentfile import BadTorrent
+from earmark.http import RateLimited, WaitError
 
 DAY_SECS = 86_400.0
-
-
-class WaitError(TransientError):
-    """Passing trouble; `retry_after_secs` is the least wait the site asked for or is known to need."""
-
-    @property
-    def retry_after_secs(self) -> float | None:
-        wait = self.reason.evidence.get("retry_after_secs")
-        return float(wait) if isinstance(wait, int | float) else None
 
 
 class SessionMissing(PermanentError):
@@ -49,28 +43,12 @@ class KeyRefused(PermanentError):
     """A Torznab service refused the API key."""
 
 
-class RateLimited(WaitError):
-    """The site told us to slow down."""
-
-
-class SiteUnavailable(WaitError):
-    """The site cannot be reached, does not answer in time or is broken at the moment."""
-
-
 class UnsatisfiedLimitReached(WaitError):
     """The account holds as many not yet satisfied torrents as its class may."""
 
 
 class GrabsBlocked(WaitError):
     """The site refuses to hand out torrents: the limit is reached or the account is blocked."""
-
-
-class AnswerNotUnderstood(TransientError):
-    """A reply of a shape we do not know; often a passing fault, else the site changed."""
-
-
-class AnswerTooLarge(PermanentError):
-    """A reply bigger than anything the site has reason to send."""
 
 
 class SearchRefused(PermanentError):
@@ -147,28 +125,12 @@ def session_not_saved(site: str, why: str) -> SessionNotSaved:
 
 
 def rate_limited(site: str, retry_after_secs: float | None) -> RateLimited:
-    wait = f" for {retry_after_secs:.0f} seconds" if retry_after_secs else ""
-    return RateLimited(
-        Reason(
-            "rate_limited",
-            f"{site} asks to be left alone{wait}: too many requests.",
-            "Nothing to do: it is tried again later. When this repeats, lower the requests per second in the settings "
-            "and see whether another program uses the same account.",
-            {"retry_after_secs": retry_after_secs},
-        )
-    )
-
-
-def site_unavailable(
-    site: str, why: str, retry_after_secs: float | None = None, **evidence: JsonValue
-) -> SiteUnavailable:
-    return SiteUnavailable(
-        Reason(
-            "site_unavailable",
-            f"{site} is not available: {why}.",
-            "Nothing to do when it passes: it is tried again. Else check the address in the settings and the network.",
-            {"retry_after_secs": retry_after_secs, **evidence},
-        )
+    """The shared error with an indexer's own next step: its pace is in the settings, and accounts are shared."""
+    return http.rate_limited(
+        site,
+        retry_after_secs,
+        "Nothing to do: it is tried again later. When this repeats, lower the requests per second in the settings "
+        "and see whether another program uses the same account.",
     )
 
 
@@ -190,28 +152,6 @@ def grabs_blocked(site: str, **evidence: JsonValue) -> GrabsBlocked:
             f"{site} hands out no torrents to this account: it is blocked, or its limit of unsatisfied torrents is reached.",
             "Open the site in a browser and look at the account's messages and its unsatisfied torrents.",
             {"retry_after_secs": DAY_SECS, **evidence},
-        )
-    )
-
-
-def answer_not_understood(site: str, what: str, **evidence: JsonValue) -> AnswerNotUnderstood:
-    return AnswerNotUnderstood(
-        Reason(
-            "answer_not_understood",
-            f"{site} sent something Earmark cannot read: {what}.",
-            "Check that the address in the settings is the right one; when it is and this stays, report it.",
-            evidence,
-        )
-    )
-
-
-def answer_too_large(site: str, limit_bytes: int) -> AnswerTooLarge:
-    return AnswerTooLarge(
-        Reason(
-            "answer_too_large",
-            f"{site} sent more than {limit_bytes // 2**20} MiB, which no honest reply needs; it was cut off.",
-            "Check that the address in the settings is the right one.",
-            {"limit_bytes": limit_bytes},
         )
     )
 

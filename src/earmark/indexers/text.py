@@ -7,6 +7,8 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
+from earmark.http import Answer
+
 MAX_DESCRIPTION_CHARS = 20_000
 
 
@@ -14,6 +16,12 @@ def clean(text: str) -> str:
     """One line of plain text: entities decoded, no control characters, no half surrogates (they cannot be stored)."""
     decoded = _storable(html.unescape(text))
     return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in decoded).split())
+
+
+def excerpt(answer: Answer) -> str:
+    """The beginning of a reply as plain words without its secrets, fit for an error message."""
+    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", answer.text[:20_000])
+    return clean(answer.masked(text))[:160]
 
 
 def words_of(text: str) -> str:

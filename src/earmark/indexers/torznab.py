@@ -6,6 +6,7 @@ the key in it: a release remembers its download link with a mark where the key s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -16,20 +17,12 @@ from pydantic import SecretStr
 from earmark import USER_AGENT
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
-from earmark.core.torrentfile import read_torrent
+from earmark.core.torrentfile import MAX_TORRENT_BYTES, read_torrent
 from earmark.core.wish import Kind
-from earmark.indexers.errors import (
-    answer_not_understood,
-    key_refused,
-    not_our_release,
-    rate_limited,
-    site_unavailable,
-    torrent_gone,
-    torrent_not_private,
-)
+from earmark.http import MAX_JSON_BYTES, Answer, answer_not_understood, exchange, site_unavailable
+from earmark.indexers.errors import key_refused, not_our_release, rate_limited, torrent_gone, torrent_not_private
 from earmark.indexers.text import words_of
 from earmark.indexers.torznab_feed import read_caps, read_feed
-from earmark.indexers.wire import MAX_JSON_BYTES, MAX_TORRENT_BYTES, Answer, exchange
 from earmark.ports import IndexerHealth, Magnet, SearchQuery
 
 log = structlog.get_logger(__name__)
@@ -129,6 +122,7 @@ class TorznabIndexer:
             max_bytes=max_bytes,
             timeout_secs=self._timeout_secs,
             now=self._clock,
+            max_wait_secs=math.inf,  # what the service asks for is kept to, however long
         )
         if answer.status == 429:
             raise rate_limited(self._site, answer.retry_after)

@@ -13,9 +13,9 @@ from defusedxml import ElementTree
 
 from earmark.core.release import Freeleech, Release
 from earmark.core.wish import Kind
-from earmark.indexers.errors import answer_not_understood, key_refused, rate_limited, search_refused, site_unavailable
-from earmark.indexers.text import clean, plain_description
-from earmark.indexers.wire import Answer
+from earmark.http import Answer, answer_not_understood, site_unavailable
+from earmark.indexers.errors import key_refused, rate_limited, search_refused
+from earmark.indexers.text import clean, excerpt, plain_description
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -63,7 +63,7 @@ def _document(answer: Answer, site: str, hide: Hide) -> Element:
     try:
         root: Element = ElementTree.fromstring(answer.body, forbid_dtd=True)
     except (ElementTree.ParseError, ValueError, LookupError):  # ValueError: also what defusedxml forbids
-        raise answer_not_understood(site, "not a Torznab feed", answer=hide(answer.excerpt())) from None
+        raise answer_not_understood(site, "not a Torznab feed", answer=hide(excerpt(answer))) from None
     if root.tag == "error":
         _raise_error(root, answer, site, hide)
     return root

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from earmark.core.release import Account
-from earmark.indexers.errors import answer_not_understood
+from earmark.http import answer_not_understood
 from earmark.indexers.mam import fields
 
 ACCOUNT_PATH = "/jsonLoad.php?snatch_summary"

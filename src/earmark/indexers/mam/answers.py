@@ -9,15 +9,9 @@ import json
 import re
 
 from earmark.core.reasons import EarmarkError, JsonValue
-from earmark.indexers.errors import (
-    answer_not_understood,
-    not_allowed,
-    rate_limited,
-    session_address_mismatch,
-    session_expired,
-    site_unavailable,
-)
-from earmark.indexers.wire import Answer
+from earmark.http import Answer, answer_not_understood, site_unavailable
+from earmark.indexers.errors import not_allowed, rate_limited, session_address_mismatch, session_expired
+from earmark.indexers.text import excerpt
 
 LOGIN_SIGNS = re.compile(
     r"not logged in|not signed in|login \| my anonamouse|<title>\s*login|invalid download link|/takelogin\.php"
@@ -54,14 +48,14 @@ def trouble_of(answer: Answer, site: str) -> EarmarkError | None:
         return session_expired(site, "its answer is empty", status=answer.status)
     if answer.text.startswith("Error"):
         return session_trouble(answer, site, answer.text) or session_expired(
-            site, "it answered with an error text", status=answer.status, answer=answer.excerpt()
+            site, "it answered with an error text", status=answer.status, answer=excerpt(answer)
         )
     return None
 
 
 def session_trouble(answer: Answer, site: str, text: str) -> EarmarkError | None:
     """What a text says about the session. The address comes first: "… does not match … and no auth cookie" is its sign."""
-    facts: dict[str, JsonValue] = {"status": answer.status, "answer": answer.excerpt()}
+    facts: dict[str, JsonValue] = {"status": answer.status, "answer": excerpt(answer)}
     if ADDRESS_SIGNS.search(text):
         return session_address_mismatch(site, **facts)
     if TYPE_SIGNS.search(text):
@@ -79,9 +73,9 @@ def _refused(answer: Answer, site: str) -> EarmarkError:
         return site_unavailable(site, f"it answered HTTP {status}", answer.retry_after, status=status)
     if status in {401, 403}:
         return session_trouble(answer, site, answer.text) or session_expired(
-            site, f"it answered HTTP {status}", status=status, answer=answer.excerpt()
+            site, f"it answered HTTP {status}", status=status, answer=excerpt(answer)
         )
-    return answer_not_understood(site, f"HTTP {status}", status=status, answer=answer.excerpt())
+    return answer_not_understood(site, f"HTTP {status}", status=status, answer=excerpt(answer))
 
 
 def _redirected(answer: Answer, site: str) -> EarmarkError:
@@ -97,7 +91,7 @@ def _not_json(answer: Answer, site: str) -> EarmarkError:
     if trouble := session_trouble(answer, site, answer.text):
         return trouble
     if answer.is_page:
-        return answer_not_understood(site, "a web page instead of JSON", answer=answer.excerpt())
+        return answer_not_understood(site, "a web page instead of JSON", answer=excerpt(answer))
     if "json" not in answer.content_type:
-        return session_expired(site, "its answer is plain text instead of JSON", answer=answer.excerpt())
+        return session_expired(site, "its answer is plain text instead of JSON", answer=excerpt(answer))
     return answer_not_understood(site, "broken JSON", size=len(answer.body))

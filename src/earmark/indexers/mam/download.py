@@ -6,6 +6,7 @@ import re
 
 from earmark.core.reasons import JsonValue
 from earmark.core.torrentfile import read_torrent
+from earmark.http import Answer
 from earmark.indexers.errors import (
     grabs_blocked,
     session_expired,
@@ -14,7 +15,7 @@ from earmark.indexers.errors import (
     unsatisfied_limit_reached,
 )
 from earmark.indexers.mam.answers import session_trouble, trouble_of
-from earmark.indexers.wire import Answer
+from earmark.indexers.text import excerpt
 
 DOWNLOAD_PATH = "/tor/download.php?tid="
 
@@ -30,7 +31,7 @@ def torrent_bytes(answer: Answer, site: str) -> bytes:
 
 def _raise_refusal(answer: Answer, site: str) -> None:
     """Returns only for a body that is neither a torrent nor a refusal anybody knows."""
-    facts: dict[str, JsonValue] = {"status": answer.status, "answer": answer.excerpt()}
+    facts: dict[str, JsonValue] = {"status": answer.status, "answer": excerpt(answer)}
     if re.search(r"unsatisfied\s+(?:torrents?\s+)?limit", answer.text, re.IGNORECASE):
         raise unsatisfied_limit_reached(site, **facts)
     if answer.status == 406:

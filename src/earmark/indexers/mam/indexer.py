@@ -12,8 +12,10 @@ import structlog
 
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Account, Release
+from earmark.core.torrentfile import MAX_TORRENT_BYTES
 from earmark.core.wish import Kind
-from earmark.indexers.errors import answer_not_understood, not_our_release, search_refused
+from earmark.http import Answer, answer_not_understood
+from earmark.indexers.errors import not_our_release, search_refused
 from earmark.indexers.mam.account import ACCOUNT_PATH, read_account
 from earmark.indexers.mam.answers import json_object
 from earmark.indexers.mam.download import DOWNLOAD_PATH, torrent_bytes
@@ -22,7 +24,6 @@ from earmark.indexers.mam.rows import NOTHING_FOUND, Page, read_page
 from earmark.indexers.mam.session import MamSession, SessionStore
 from earmark.indexers.pacing import Pacer
 from earmark.indexers.text import clean, words_of
-from earmark.indexers.wire import MAX_TORRENT_BYTES, Answer
 from earmark.ports import IndexerHealth, SearchQuery
 
 log = structlog.get_logger(__name__)

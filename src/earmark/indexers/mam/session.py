@@ -8,7 +8,9 @@ rotating the id at that moment.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -16,11 +18,11 @@ import httpx2
 
 from earmark import USER_AGENT
 from earmark.core.reasons import EarmarkError, JsonValue
+from earmark.http import MAX_JSON_BYTES, Answer, exchange
 from earmark.indexers.errors import SessionExpired, rate_limited, session_missing, session_not_saved
 from earmark.indexers.mam.cookie import NAME, may_be_sent_to, parse_mam_id, rotated_value
 from earmark.indexers.mam.kept import mark_of, read_kept, written
 from earmark.indexers.pacing import Pacer
-from earmark.indexers.wire import MAX_JSON_BYTES, Answer, exchange
 
 T = TypeVar("T")
 
@@ -176,6 +178,7 @@ class MamSession:
                 max_bytes=max_bytes,
                 timeout_secs=self._timeout_secs,
                 now=self._clock,
+                max_wait_secs=math.inf,  # what the site asks for is kept to, however long
                 on_headers=self._keep_rotation,
             )
         finally:
@@ -218,4 +221,4 @@ class MamSession:
 
 def _with_secrets(answer: Answer, *secrets: str) -> Answer:
     known = tuple(s for s in dict.fromkeys(secrets) if s)
-    return Answer(answer.status, answer.content_type, answer.body, answer.retry_after, answer.location, known)
+    return replace(answer, secrets=known)
