@@ -65,7 +65,7 @@ class FakeTracker:
             self.broken -= 1
             raise SiteUnavailable.of("site_unavailable", "The site is away.", "Wait.")
         title, author = "The Time Machine", ("H. G. Wells",)
-        return [Release("https://another.example/1", self.name, title, 1000, Kind.AUDIOBOOK, author, seeders=9)]
+        return [Release("https://another.example/1", self.name, title, 300_000_000, Kind.AUDIOBOOK, author, seeders=9)]
 
     async def fetch(self, release: Release) -> bytes:
         return TORRENT
