@@ -52,7 +52,7 @@ async def test_a_wish_is_filed_followed_listed_and_explained(service: Service) -
     shown = await earmark(service, "show", short)
     assert "The Time Machine" in shown.stdout and "completed" in shown.stdout
     explained = await earmark(service, "explain", short)
-    assert "narrator" in explained.stdout and "sober-1" in explained.stdout
+    assert "narrator" in explained.stdout and "librarian-1" in explained.stdout
     again = await earmark(service, "cancel", short)
     assert again.returncode == 1 and "→" in again.stderr
 
