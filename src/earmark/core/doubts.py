@@ -53,8 +53,8 @@ def is_a_set(case: Case) -> Doubt | None:
 def is_a_part(case: Case) -> Doubt | None:
     if rules.PART not in case.marks:
         return None
-    said = case.evidence.marks[rules.PART].value
-    return Doubt("part", 0.68, A.NO_EXACT_MATCH, f"It seems to be only a part (“{said}”).")
+    said = case.evidence.marks.get(rules.PART, case.evidence.marks.get(rules.PLACE))
+    return Doubt("part", 0.68, A.NO_EXACT_MATCH, f"It seems to be only a part (“{said.value if said else ''}”).")
 
 
 def is_abridged(case: Case) -> Doubt | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from earmark.core.reading import persons, rules
+from earmark.core.reading import languages, persons, rules
 from earmark.core.reading.words import is_number
 from earmark.core.reading.works import Relation
 from earmark.core.reasons import JsonValue, Reason
@@ -27,40 +27,6 @@ OTHER_TITLE = 0.58  # below it the title is another one
 FAR_OFF = 0.2  # a length that differs by more is another recording, a shorter version or a part
 FAR_OFF_BY_SIZE = 0.45  # the same where only size over bit rate tells it
 READABLE = frozenset({"epub", "mobi", "azw3", "azw", "prc", "pdf", "cbz"})  # texts that can be opened and checked
-_LATIN = frozenset(
-    [
-        "en",
-        "de",
-        "fr",
-        "es",
-        "it",
-        "nl",
-        "pt",
-        "pl",
-        "sv",
-        "no",
-        "da",
-        "fi",
-        "cs",
-        "sk",
-        "hu",
-        "ro",
-        "tr",
-        "hr",
-        "sl",
-        "ca",
-        "la",
-        "is",
-        "et",
-        "lv",
-        "lt",
-        "vi",
-        "id",
-        "af",
-        "cy",
-        "ga",
-    ]
-)
 
 
 def gates(case: Case) -> tuple[Reason, ...]:
@@ -85,8 +51,12 @@ def speaks_the_language(case: Case) -> Reason | None:
     told, asked = case.evidence.language, case.wish.language
     if not asked or told is None or told.value == asked:
         return None
-    if told.value == "other script":
-        return _refusal("wrong_language", "Its title is in another script.", wished=asked) if asked in _LATIN else None
+    if told.value == languages.OTHER_SCRIPT:
+        return (
+            _refusal("wrong_language", "Its title is in another script.", wished=asked)
+            if asked in languages.LATIN
+            else None
+        )
     if any(f.value == asked for f in case.evidence.other_languages) or rules.MULTI in case.marks:
         return None
     return _refusal("wrong_language", f"It is in “{told.value}”, “{asked}” is wished.", found=told.value, wished=asked)

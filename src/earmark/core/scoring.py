@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 from earmark.core import weights
 from earmark.core.decision import Component
 from earmark.core.likeness import normal, people_similarity, similarity, title_similarity
-from earmark.core.reading import Evidence, Fact, Source, persons, read, rules, titles
+from earmark.core.reading import Evidence, Fact, Source, languages, persons, read, rules, titles
 from earmark.core.reading.reader import outline
 from earmark.core.reading.words import clean, tokens
 from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, wished
@@ -80,13 +80,18 @@ def _is_far_from(w: Wished, release: Release) -> bool:
 def _marks(w: Wished, e: Evidence) -> frozenset[str]:
     """The marks the wish does not have itself; another part than the wished one is still a part."""
     kept = frozenset(e.marks) - w.marks
+    if rules.PLACE in e.marks and not w.index:  # "Vol. 1 of 2" of a book that stands alone
+        kept |= {rules.PART}
     if rules.PART in e.marks and w.part and e.marks[rules.PART].value != w.part:
         return kept | {rules.PART}
     return kept
 
 
 def _with_named_languages(e: Evidence, w: Wished) -> Evidence:
-    """A language named in the open title is a mark, unless the word belongs to the wished title ("The German Wife")."""
+    """A language named in the open title is a mark, unless the word belongs to the wished title ("The German Wife").
+    Letters that are not Latin are what a wish in Russian or Greek expects."""
+    if w.wish.language and w.wish.language not in languages.LATIN:
+        e = _without_script(e)
     if not e.trunk_languages:
         return e
     own = set(w.main) | set(w.sub) | set(w.series)
@@ -96,6 +101,13 @@ def _with_named_languages(e: Evidence, w: Wished) -> Evidence:
     known = e.language or told[0]
     others = {f.value: f for f in (*e.other_languages, *told) if f.value != known.value}
     return replace(e, language=known, other_languages=tuple(others.values()))
+
+
+def _without_script(e: Evidence) -> Evidence:
+    told = [f for f in (e.language, *e.other_languages) if f is not None and f.value != languages.OTHER_SCRIPT]
+    if len(told) == len(e.other_languages) + (e.language is not None):
+        return e
+    return replace(e, language=told[0] if told else None, other_languages=tuple(told[1:]))
 
 
 def components(case: Case) -> tuple[Component, ...]:

@@ -15,13 +15,16 @@ _DASHES = re.compile(r" [-–—|~/•]+ |[|•]|: - ")
 _DOTS = re.compile(r"(?<!\d)\.|\.(?!\d)|(?<=[12]\d{3})\.|_")
 CUES = re.compile(
     r"\b(?:(?P<voice>(?:narrated|read|performed|voiced|spoken|gelesen|gesprochen|lu|lue|letto|letta|leído|leido|narrado|narrada|"
-    r"voorgelezen|uppläst|inläst) (?:by|von|par|da|por|door|av)\b|(?:narrators?|sprecher|readers?|narration|lettore|"
+    r"voorgelezen|uppläst|inläst|läst|oplæst|indlæst|opplest|innlest|lit) (?:by|von|par|da|por|door|av|af)\b|"
+    r"czyta(?:ją)?|читает|читают|читає|в исполнении|läser|leest|čte|felolvassa|lukijana|narr?\.|"
+    r"(?:narr?|narrators?|sprecher(?:in)?|readers?|narration|lettore|"
     r"narrador|lecteur):)|(?P<pen>(?:written )?by\b|authors?:)) ",
     re.IGNORECASE,
 )
 _SUBTITLE = re.compile(r": |; | : |:(?=[^\d\s])")
 KBPS = re.compile(r"(\d{2,3}) ?(?:kbps|kbit/s|kbits/s|kb/s|kbits?|kbs|k)\b", re.I)
 _VOICE_TAIL = frozenset(["narration", "narrator", "narrating", "reading", "version"])
+_READS = frozenset(["narration", "narrator", "narrating", "narrates", "reading", "reads"])
 _NO_PERSON = frozenset(
     ["various", "unknown", "anonymous", "na", "none", "multiple", "several", "diverse", "anonym", "va"]
 )
@@ -47,8 +50,7 @@ class Notes:
 
 def read_title(text: str, notes: Notes, *, structured: bool) -> tuple[Piece, ...]:
     """The pieces of a title in their order, brackets last; marks, formats and years go to `notes`."""
-    if text.count(" ") < 3 and len(_DOTS.findall(text)) > 2:
-        text = _DOTS.sub(" ", text)
+    text = _IN_SERIES.sub(r"\1 #\2 ", _spaced(text))
     brackets = _BRACKETS.findall(text) if ("(" in text or "[" in text or "{" in text) else []
     trunk = _BRACKETS.sub(" ", text) if brackets else text
     pieces: list[Piece] = []
@@ -64,8 +66,40 @@ def read_title(text: str, notes: Notes, *, structured: bool) -> tuple[Piece, ...
     return tuple(pieces)
 
 
+_IN_SERIES = re.compile(r"(\w) \((\d{1,2})\) (?=\w)")  # "The Lamplighters (02) The Salt Road"
+
+
+def _spaced(text: str) -> str:
+    """Names of files and scene releases, which have no spaces, in the form of the others; the group at the end goes."""
+    if " " not in text and "_" in text and "-" in text:
+        parts = text.split("-")
+        return " - ".join(parts[:-1] if len(parts) > 3 else parts).replace("_", " ")
+    if text.count(" ") >= 3 or len(_DOTS.findall(text)) <= 2:
+        return text
+    text = _DOTS.sub(" ", text)
+    head, dash, group = text.rpartition("-")
+    last = tokens(head)[-1:] if dash and " " not in group else ()
+    return head if last and (any(cover(last).strength) or is_year(last[0])) else text
+
+
 _CUE_WORDS = frozenset(
     [
+        "af",
+        "nar",
+        "narr",
+        "czyta",
+        "czytaja",
+        "chitaet",
+        "chitayut",
+        "chitaiut",
+        "chytaye",
+        "ispolnenii",
+        "leest",
+        "laser",
+        "cte",
+        "felolvassa",
+        "lukijana",
+        "sprecherin",
         "by",
         "von",
         "par",
@@ -119,7 +153,11 @@ def _split_cues(part: str, notes: Notes, pieces: list[Piece], *, structured: boo
 
 def _add(text: str, role: Role, notes: Notes, pieces: list[Piece]) -> None:
     main_text, _, sub_text = (text, "", "") if role is not Role.TITLE and role is not Role.ANY else _halves(text)
-    main, sub = _strip(main_text, notes, sub=False), _strip(sub_text, notes, sub=True) if sub_text else ()
+    main = _strip(main_text, notes, sub=False)
+    if not main and sub_text:  # "The Great Courses: How Lamps Work: From Oil to Light": the publisher is no title
+        main_text, _, sub_text = _halves(sub_text)
+        main = _strip(main_text, notes, sub=False)
+    sub = _strip(sub_text, notes, sub=True) if sub_text else ()
     words = main + sub
     if not words:
         return
@@ -147,6 +185,10 @@ def _note(text: str, notes: Notes, pieces: list[Piece]) -> None:
         pieces.append(Piece(Role.NARRATOR if cue["voice"] else Role.AUTHOR, said, tokens(said), tokens(said), ()))
         return
     words = tokens(text)
+    if 3 <= len(words) <= 5 and words[-1] in _READS and (names := _readers(text.rsplit(" ", 1)[0])):
+        notes.narrators.extend(Fact(name, Source.TITLE) for name in names)
+        pieces.append(Piece(Role.NARRATOR, text, words[:-1], words[:-1], ()))
+        return
     if _FRACTION.fullmatch(text):
         notes.mark(rules.PART, text, Source.TITLE)
         return
@@ -159,6 +201,13 @@ def _note(text: str, notes: Notes, pieces: list[Piece]) -> None:
         return
     _find_series(left, notes)
     pieces.append(Piece(Role.NOTE, text, left, left, ()))
+
+
+def _readers(text: str) -> tuple[str, ...]:
+    """Full names only: "[Jo Fell reading]", not "[complete English reading]"."""
+    names = people(without_marks(text))
+    full = all(" " in name and not languages.told_by(tokens(name), bracket=True) for name in names)
+    return names if full else ()
 
 
 def _halves(text: str) -> tuple[str, str, str]:
@@ -188,6 +237,8 @@ def _strip(text: str, notes: Notes, *, sub: bool, bracket: bool = False) -> tupl
         aside = last <= start or first >= end
         if not rule.aside or aside or bracket or sub or last - first > 1:
             notes.mark(rule.mark, " ".join(words[first:last]), Source.TITLE)
+            if rule.mark == rules.PLACE:
+                notes.series.append(Fact(SeriesPlace(" ".join(words[:first]), words[first + 1]), Source.TITLE))
             if rule.mark == rules.SET:
                 _find_series(words, notes)  # "Books 1-3" tells which
     for word in words[end:]:

@@ -3,6 +3,42 @@ that only a listing in that language uses."""
 
 from __future__ import annotations
 
+OTHER_SCRIPT = "other script"  # letters that are not Latin, and no word says which language they are
+LATIN = frozenset(
+    [
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "nl",
+        "pt",
+        "pl",
+        "sv",
+        "no",
+        "da",
+        "fi",
+        "cs",
+        "sk",
+        "hu",
+        "ro",
+        "tr",
+        "hr",
+        "sl",
+        "ca",
+        "la",
+        "is",
+        "et",
+        "lv",
+        "lt",
+        "vi",
+        "id",
+        "af",
+        "cy",
+        "ga",
+    ]
+)  # languages whose titles are written in Latin letters
+
 _NAMES = {
     "en": "eng english englisch anglais ingles inglese engels",
     "de": "ger deu german deutsch allemand aleman tedesco duits",

@@ -22,7 +22,15 @@ from earmark.core.reading.anatomy import (
     without_marks,
 )
 from earmark.core.reading.evidence import Evidence, Fact, Piece, Role, SeriesPlace, Source
-from earmark.core.reading.words import MAX_DESCRIPTION, MAX_TAGS, MAX_TITLE, clean, is_foreign_script, tokens
+from earmark.core.reading.words import (
+    MAX_DESCRIPTION,
+    MAX_TAGS,
+    MAX_TITLE,
+    clean,
+    is_foreign_script,
+    is_number,
+    tokens,
+)
 from earmark.core.release import Release
 from earmark.core.wish import Kind
 
@@ -67,7 +75,10 @@ _AKA = re.compile(
     re.I,
 )
 _CONTAINS = re.compile(
-    r"\b(?:contains|containing|includes|including|collects|collecting|contents|features|comprising|comprises)\b", re.I
+    r"\b(?:contains|containing|includes|including|collects|collecting|contents|features|comprising|comprises)\b|"
+    r"\b(?:stories|tales|novellas|novels|titles|included|inhalt|enth[aä]lt|contenu|sommaire|contenido|contiene|indice|"
+    r"table des mati[eè]res|track ?list(?:ing)?) ?:",
+    re.I,
 )
 
 
@@ -76,19 +87,23 @@ _ROLE = re.compile(
     r"\s*[(\[][^()\[\]]{0,40}[)\]]|\s-\s(?:translator|editor|foreword|introduction|illustrator|author|narrator)\b.*$",
     re.I,
 )
+_ROLES = frozenset(
+    ["translator", "translated", "editor", "edited", "ed", "eds", "foreword", "afterword", "introduction", "preface", "illustrator", "illustrated", "author", "authors", "narrator", "narrated", "reader", "contributor", "adapter", "adapted", "creator", "trans", "tr", "goodreads", "uploader", "abridged", "unabridged"]
+)  # fmt: skip
+_ALIAS = re.compile(r"^(?:aka|a\.k\.a\.|writing as|pen name of|pseudonym of|pseud\. of|real name:?|born)\s+", re.I)
 _SEVERAL = re.compile(r"[;&/,]|\band\b|\bund\b|\bet\b|\bwith\b", re.I)
-_WRITING_AS = re.compile(r"\s+(?:writing as|w/a|aka|as)\s+", re.I)
+_WRITING_AS = re.compile(r"\s+(?:writing as|w/a|aka|a\.k\.a\.|also known as|pen name of|pseudonym of|as)\s+", re.I)
 
 
 def read(release: Release) -> Evidence:
     """Everything `release` tells, with sources. Linear in the length of its texts."""
     notes = Notes()
-    structured = bool(release.authors or release.narrators or release.series)
+    authors = _authors(release)
+    structured = bool(authors or (not release.authors and (release.narrators or release.series)))
     pieces = read_title(clean(release.title, MAX_TITLE), notes, structured=structured)
     _read_tags(clean(release.tags, MAX_TAGS), notes)
     aka, contents = _read_description(release.description, notes)
     bad = _read_files(release, notes)
-    authors = tuple(Fact(n, Source.FIELD) for name in release.authors for n in _names_in(name))
     narrators = tuple(Fact(n, Source.FIELD) for name in release.narrators for n in _names_in(name))
     for name in release.narrators:
         _mark_words(tokens(clean(name)), notes, Source.FIELD, only=(rules.DRAMATISED, rules.MACHINE))
@@ -115,7 +130,7 @@ def read(release: Release) -> Evidence:
         abridged=_abridged(release, notes),
         file_count=Fact(release.file_count, Source.FIELD) if release.file_count else None,
         bad_files=bad,
-        structured=bool(release.authors),
+        structured=bool(authors),
         trunk_languages=_trunk_languages(pieces),
         tag_words=tokens(clean(release.tags, MAX_TAGS)) if release.tags else (),
         also_known_as=aka,
@@ -132,7 +147,7 @@ def outline(release: Release) -> Evidence:
         pieces=(piece,) if words else (),
         title=Fact(text, Source.TITLE),
         subtitle=None,
-        authors=tuple(Fact(n, Source.FIELD) for name in release.authors for n in _names_in(name)),
+        authors=_authors(release),
         narrators=(),
         series=(),
         marks={},
@@ -148,6 +163,21 @@ def outline(release: Release) -> Evidence:
         bad_files=(),
         structured=bool(release.authors),
     )
+
+
+def _authors(release: Release) -> tuple[Fact[str], ...]:
+    """The authors named in their field, a second name in brackets among them; "Various" and "Unknown" are nobody."""
+    return tuple(Fact(n, Source.FIELD) for name in release.authors for n in (*_names_in(name), *_second_names(name)))
+
+
+@lru_cache(maxsize=8192)
+def _second_names(written: str) -> tuple[str, ...]:
+    """ "lampwright7 (Mara Ellin)": a handle and a name; "(translator)" is a role."""
+    if "(" not in written and "[" not in written:
+        return ()
+    inside = (bare.strip() for bare in re.findall(r"[(\[]([^()\[\]]{3,60})[)\]]", clean(written, 300)))
+    told = (_ALIAS.sub("", text) for text in inside if _ROLES.isdisjoint(tokens(text)))
+    return tuple(name for text in told for name in people(text) if not any(map(is_number, tokens(name))))
 
 
 # --- the other fields -----------------------------------------------------------------------------------------------------
@@ -235,7 +265,7 @@ def _read_files(release: Release, notes: Notes) -> tuple[str, ...]:
 def _language(release: Release, notes: Notes) -> tuple[Fact[str] | None, tuple[Fact[str], ...]]:
     spoken = dict(notes.spoken)
     if is_foreign_script(clean(release.title, MAX_TITLE)):
-        spoken.setdefault("other script", Fact("script", Source.TITLE))
+        spoken.setdefault(languages.OTHER_SCRIPT, Fact("script", Source.TITLE))
     field_says = languages.of_code(release.language) if release.language else None
     if field_says in {"mul", "multi", "multiple", "und", "mis", "zxx", "other", "unknown"}:
         if field_says not in {"und", "unknown"}:

@@ -17,6 +17,7 @@ ABOUT, COMIC, MUSIC, FILM, ACTIVITY, RETOLD = "about", "comic", "music", "film",
 SAMPLE, SET, SET_HINT, PART, EDITION = "sample", "set", "set_hint", "part", "edition"
 CHAPTERS, NO_CHAPTERS, BRANDING, MULTI, ORDERS = "chapters", "no_chapters", "branding", "multi_language", "orders"
 AUDIO, TEXT, FREE, NOISE, WITH_OTHERS = "audio", "text", "free", "noise", "with_others"
+PLACE, COMPLETE = "place", "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         PART,
-        "part # of #|pt # of #|parts # of #|book # part #|# of #|disc # of #|cd # of #|volume # of #|vol # of #|teil # von #|"
+        "part # of #|pt # of #|parts # of #|book # part #|# of #|disc # of #|cd # of #|teil # von #|"
         "partie # sur #|parte # di #|parte # de #|deel # van #|first half|second half|1 half|2 half|incomplete|"
         "part # only|cd # only|disc # only|missing chapters|missing files|missing chapter|missing disc|missing parts|"
         "not complete|part # #|part #|pt #|cd #|disc #|disk #|teil #|partie #|parte #|deel #|side a|side b|side #",
@@ -216,6 +217,22 @@ RULES: tuple[Rule, ...] = (
             ("The Salt Road (incomplete)", True),
             ("The Salt Road", False),
         ),
+    ),
+    Rule(
+        PLACE,
+        "book # of #|bk # of #|vol # of #|volume # of #|novel # of #|band # von #|buch # von #|tome # sur #|"
+        "livre # sur #|tomo # de #|libro # de #|libro # di #|volume # di #|volumen # de #|bok # av #|tom # z #",
+        (
+            ("The Salt Road (The Lamplighters, Book 2 of 5)", True),
+            ("Die Salzstraße (Band 2 von 5)", True),
+            ("The Salt Road (Part 2 of 5)", False),
+            ("The Salt Road (2 of 5)", False),
+        ),
+    ),
+    Rule(
+        COMPLETE,
+        "complete|komplett",
+        (("The Lamplighters (Complete)", True), ("The Completionist", False)),
     ),
     Rule(
         EDITION,
@@ -296,7 +313,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         NOISE,
         "retail|vip|fl|hq|high quality|lq|cbr|vbr|stereo|mono|joint stereo|rip|cd rip|cdrip|web|repack|proper|reup|re up|"
-        "complete|torrent|v0|v2|kbps|khz|44 1khz|cover art|with cover|mp3 cd|single file|one file|cleaned|itunes|"
+        "torrent|v0|v2|kbps|khz|44 1khz|cover art|with cover|mp3 cd|single file|one file|cleaned|itunes|"
         "a novel|a thriller|a memoir|a mystery|a romance|a fantasy novel|a crime novel|a psychological thriller|"
         "a true story|the novel|novel|a litrpg adventure|a litrpg series|litrpg|a gamelit adventure|a progression fantasy|"
         "light novel|ln|the classic novel|a love story|"

@@ -21,9 +21,10 @@ _MARKUP = re.compile(r"<[^<>]{0,300}>")
 _SPACES = re.compile(r"\s+")
 _MOJIBAKE = re.compile(r"[ÃÂâÐÑ]")
 _TOKEN = re.compile(r"\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?(?![a-z0-9])|[a-z0-9]+")
-_DATE = re.compile(r"\b((?:19|20)\d\d)[-./](0?[1-9]|1[0-2])[-./](0?[1-9]|[12]\d|3[01])\b")
+_DATE = re.compile(r"\b((?:19|20)\d\d)([-./])(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01])\b")
+_MONTHS_OF_YEAR = re.compile(r"\b((?:19|20)\d\d)-(0[1-9]|1[0-2])(?:[/-](0[1-9]|1[0-2]))?(?![\d/.-])")
 _GLUED = re.compile(
-    r"\b(book|bk|vol|volume|part|pt|cd|disc|disk|v|teil|band|no)(\d{1,3})\b|\b(\d{1,2})(of|von|sur|di)(\d{1,2})\b"
+    r"\b(book|bk|vol|volume|part|pt|cd|disc|disk|v|t|teil|band|no)(\d{1,3})\b|\b(\d{1,2})(of|von|sur|di)(\d{1,2})\b"
 )
 
 _MONTHS = {
@@ -166,7 +167,8 @@ def tokens(text: str) -> tuple[str, ...]:
     if "," in text:
         text = _GROUPED.sub("", text)
     if "20" in text or "19" in text:
-        text = _DATE.sub(lambda m: f"{int(m[3])} {_month(int(m[2]))} {m[1]}", text)
+        text = _DATE.sub(lambda m: f"{int(m[4])} {_month(int(m[3]))} {m[1]}", text)
+        text = _MONTHS_OF_YEAR.sub(_months, text)
     text = _GLUED.sub(_apart, text)
     return tuple(_canonical(_TOKEN.findall(text)))
 
@@ -174,8 +176,13 @@ def tokens(text: str) -> tuple[str, ...]:
 def _apart(m: re.Match[str]) -> str:
     """ "vol3" → "vol 3", "2of3" → "2 of 3"."""
     if m[1]:
-        return f"{'vol' if m[1] == 'v' else m[1]} {m[2]}"
+        return f"{ {'v': 'vol', 't': 'tome'}.get(m[1], m[1]) } {m[2]}"
     return f"{m[3]} {m[4]} {m[5]}"
+
+
+def _months(m: re.Match[str]) -> str:
+    """ "2021-05/06", an issue of two months → "may june 2021"."""
+    return " ".join([_month(int(number)) for number in m.groups()[1:] if number] + [m[1]])
 
 
 def _month(number: int) -> str:
@@ -215,8 +222,11 @@ def _compounds(found: list[str]) -> list[str]:
 
 
 def _beside_a_number(found: list[str], at: int) -> bool:
-    """ "may" and "march" are months only next to a day or a year."""
-    return (at > 0 and found[at - 1].isdigit()) or (at + 1 < len(found) and found[at + 1].isdigit())
+    """ "may" and "march" are months only next to a day, a year or another month that is."""
+    after = found[at + 1 : at + 3]
+    if at and (found[at - 1].isdigit() or found[at - 1].startswith("month")):
+        return True
+    return bool(after) and (after[0].isdigit() or (after[0] in _MONTHS and after[-1].isdigit()))
 
 
 def is_number(word: str) -> bool:

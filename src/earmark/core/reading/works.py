@@ -3,6 +3,7 @@ holds it, or another work?"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -206,6 +207,8 @@ def _title(
     shaped = [_shape(p, cut) for p in left]
     for at, (main, sub) in enumerate(shaped):
         options = [((main, sub), (at, at + 1))]
+        if rest := _behind_the_series(w, main):
+            options.append(((rest, sub), (at, at + 1)))
         if at + 1 < len(shaped):
             following = shaped[at + 1]
             joined = ((main, sub + following[0] + following[1]), (at, at + 2))
@@ -237,7 +240,18 @@ def _shape(piece: Piece, cut: Words) -> tuple[Words, Words]:
             if main[at : at + len(cut)] == cut:
                 main = main[:at] + main[at + len(cut) :]
                 break
+    if cut and not main:
+        main, sub = sub, ()  # "Mara Ellin: The Salt Road"
     return titles.bare(main) if main else (), titles.bare(sub) if sub else ()
+
+
+def _behind_the_series(w: Wished, main: Words) -> Words:
+    """ "The Lamplighters #2 The Salt Road" → The Salt Road."""
+    if not w.series or len(main) <= len(w.series) or main[: len(w.series)] != w.series:
+        return ()
+    rest = main[len(w.series) :]
+    rest = rest[1:] if rest[0] in COUNTING else rest
+    return titles.bare(rest[1:]) if len(rest) > 1 and is_number(rest[0]) else ()
 
 
 def _leftovers(w: Wished, e: Evidence, pieces: list[Piece]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -310,9 +324,23 @@ def _many(w: Wished, e: Evidence) -> bool:
     marks = set(e.marks) - w.marks
     if rules.SET in marks or rules.WITH_OTHERS in marks:
         return True
+    if w.series and not set(w.main) <= set(w.series) and _is_the_whole_series(w, e):
+        return True
     spans = [s for s in e.series if _range(s.value.index)]
     single = any(s.value.index and not _range(s.value.index) for s in e.series)
     return bool(spans) or (rules.SET_HINT in marks and not single)
+
+
+_WHOLE = frozenset(["complete", "whole", "entire", "full", "series", "saga", "cycle", "collection", "chronicles", "set", "audiobooks"])  # fmt: skip
+
+
+def _is_the_whole_series(w: Wished, e: Evidence) -> bool:
+    """ "The Complete Lamplighters Series", "The Lamplighters (Complete)": the series' name, and no title of its own."""
+    for piece in (p for p in e.pieces if titles.contains(p.words, w.series)):
+        more = set(titles.bare(piece.words)) - set(w.series)
+        if more <= _WHOLE and (rules.COMPLETE in e.marks or more & {"complete", "whole", "entire", "full"}):
+            return True
+    return False
 
 
 def _held(w: Wished, e: Evidence, title: float, author: float | None) -> float | None:
@@ -321,10 +349,16 @@ def _held(w: Wished, e: Evidence, title: float, author: float | None) -> float |
         return None
     if _many(w, e) and (worth := _among(w, e, title)):
         return worth
-    if author is not None and len(w.phrase) > 1 and title < titles.SAME:
-        listed = (titles.bare(tokens(text)) for text in e.contents)
-        return 0.75 if any(titles.contains(words, w.phrase) for words in listed) else None
+    if author is not None and w.phrase and title < titles.SAME:
+        return 0.75 if any(_lists(text, w.phrase) for text in e.contents) else None
     return None
+
+
+def _lists(contents: str, phrase: Words) -> bool:
+    """Is the title in a list of contents? A title of one word ("The Well") must be an entry of its own."""
+    if len(phrase) > 1:
+        return titles.contains(titles.bare(tokens(contents)), phrase)
+    return any(titles.bare(tokens(entry)) == phrase for entry in re.split(r"[;,•|/.]", contents)[:200] if entry.strip())
 
 
 def _among(w: Wished, e: Evidence, title: float) -> float | None:
