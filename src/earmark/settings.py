@@ -241,7 +241,9 @@ class ProcessingSettings(Section):
         7200.0, gt=0, description="Patience with a release that is tried for the third and last time."
     )
     min_free_space_mib: int = Field(
-        500, ge=0, description="Grabs wait while the disk of downloads, or of the workspace, would have less than this left."
+        500,
+        ge=0,
+        description="Grabs wait while the disk of downloads, or of the workspace, would have less than this left.",
     )
     history_days: int = Field(30, ge=1, description="How long the records of finished engine runs are kept.")
 

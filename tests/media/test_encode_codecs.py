@@ -134,9 +134,7 @@ async def test_books_share_the_cores_instead_of_each_taking_all(
     studio: Studio, bench: Bench, fake_ffmpeg: FakeFfmpeg
 ) -> None:
     note = fake_ffmpeg.folder / "encoders"
-    script = (
-        f'case "$*" in *"-f adts"*) echo + >> "{note}"; "$REAL" "$@"; echo - >> "{note}"; exit 0;; esac; exec "$REAL" "$@"'
-    )
+    script = f'case "$*" in *"-f adts"*) echo + >> "{note}"; "$REAL" "$@"; echo - >> "{note}"; exit 0;; esac; exec "$REAL" "$@"'
     bench = bench.with_tool(fake_ffmpeg(script))
     plan = await bench.plan(studio.chirp("1.mp3", 5.0), studio.chirp("2.mp3"))
 
