@@ -18,7 +18,7 @@ from earmark.core.likeness import normal, people_similarity, similarity, title_s
 from earmark.core.reading import Evidence, Fact, Source, languages, persons, read, rules, titles
 from earmark.core.reading.reader import outline
 from earmark.core.reading.words import clean, tokens
-from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, wished
+from earmark.core.reading.works import Relation, Wished, WorkMatch, match_work, other_work, wished
 from earmark.core.release import Release
 from earmark.core.wish import BookWish, Kind
 
@@ -62,7 +62,10 @@ class Case:
 def case_of(kind: Kind, wish: BookWish, release: Release) -> Case:
     """Read `release` and lay it beside `wish`."""
     w = wished(wish)
-    evidence = outline(release) if _is_far_from(w, release) else _with_named_languages(read(release), w)
+    if _is_far_from(w, release):
+        evidence = outline(release)
+        return Case(kind, wish, w, release, evidence, other_work(w, evidence), frozenset())
+    evidence = _with_named_languages(read(release), w)
     return Case(kind, wish, w, release, evidence, match_work(w, evidence), _marks(w, evidence))
 
 

@@ -255,11 +255,16 @@ def without_marks(text: str) -> str:
     """ "Sam Field Unabridged M4B 64k" → "Sam Field": a person's name ends where the marks begin."""
     kept: list[str] = []
     for word in text.split():
-        folded = tokens(word)
-        if kept and folded and all(cover(folded).strength):
+        if kept and _is_a_mark(word):
             break
         kept.append(word)
     return " ".join(kept)
+
+
+@lru_cache(maxsize=8192)
+def _is_a_mark(word: str) -> bool:
+    folded = tokens(word)
+    return bool(folded) and all(cover(folded).strength)
 
 
 def covered(words: tuple[str, ...], notes: Notes, source: Source) -> Cover:
@@ -344,12 +349,15 @@ def _find_series(words: tuple[str, ...], notes: Notes) -> None:
         notes.series.append(Fact(SeriesPlace(" ".join(words[:-1]), words[-1]), Source.TITLE))
 
 
+_AND = re.compile(r"\s*(?:;|&|/|\band\b|\bund\b|\bet\b|\bwith\b)\s*")
+
+
 def people(text: str) -> tuple[str, ...]:
     """Names in a list: "A. Person, B. Person and C. Person". "Person, A." is one person turned round."""
     text = text.strip(" .,;:-")
     if not text:
         return ()
-    parts = [p.strip() for p in re.split(r"\s*(?:;|&|/|\band\b|\bund\b|\bet\b|\bwith\b)\s*", text) if p.strip()]
+    parts = [p.strip() for p in _AND.split(text) if p.strip()]
     names: list[str] = []
     for part in parts:
         commas = [c.strip() for c in part.split(",") if c.strip()]
@@ -360,6 +368,7 @@ def people(text: str) -> tuple[str, ...]:
     return tuple(name for name in names if is_person(name))[:20]
 
 
+@lru_cache(maxsize=8192)
 def is_person(name: str) -> bool:
     words = tokens(clean(name))
     return bool(words) and not (len(words) <= 2 and words[0] in _NO_PERSON)

@@ -43,6 +43,9 @@ def of_set(wished: Sequence[str], offered: Sequence[str]) -> float:
     """How well the offered people are the wished ones: the best match counts most, the missing ones a little."""
     if not wished or not offered:
         return 0.0
+    if len(wished) == 1 and len(offered) == 1:
+        only = same(wished[0], offered[0])
+        return only * 0.8 + only * 0.2
     best = [max(same(w, o) for o in offered) for w in wished]
     return max(best) * 0.8 + sum(best) / len(best) * 0.2
 

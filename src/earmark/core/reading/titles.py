@@ -73,6 +73,7 @@ SPLIT_SUBTITLES = 0.6  # one main title, two subtitles: perhaps two works
 Words = tuple[str, ...]
 
 
+@lru_cache(maxsize=8192)
 def bare(words: Words) -> Words:
     """Without articles, unless nothing would be left."""
     return tuple(w for w in words if w not in ARTICLES) or words
@@ -184,7 +185,7 @@ def _without_place(words: Words) -> Words:
 
 def contains(words: Words, phrase: Words) -> bool:
     """`phrase` stands in `words`, in one piece."""
-    if not phrase or len(phrase) > len(words):
+    if not phrase or len(phrase) > len(words) or phrase[0] not in words:
         return False
     first, length = phrase[0], len(phrase)
     return any(words[at] == first and words[at : at + length] == phrase for at in range(len(words) - length + 1))

@@ -84,6 +84,8 @@ _TENS = {
     for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 _POWERS = {"hundred": 100, "thousand": 1000}
+_RESPELT = _BIG.union(_NUMBERS, _MONTHS)  # without these and without digits the words are as they shall be
+_DIGIT = re.compile(r"\d")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _LONE_LETTERS = frozenset({"i", "v", "x"})  # numerals only behind a word that counts
 COUNTING = frozenset(
@@ -169,8 +171,11 @@ def tokens(text: str) -> tuple[str, ...]:
     if "20" in text or "19" in text:
         text = _DATE.sub(lambda m: f"{int(m[4])} {_month(int(m[3]))} {m[1]}", text)
         text = _MONTHS_OF_YEAR.sub(_months, text)
-    text = _GLUED.sub(_apart, text)
-    return tuple(_canonical(_TOKEN.findall(text)))
+    numbers = _DIGIT.search(text) is not None
+    if numbers:
+        text = _GLUED.sub(_apart, text)
+    found = _TOKEN.findall(text)
+    return tuple(_canonical(found) if numbers or not _RESPELT.isdisjoint(found) else found)
 
 
 def _apart(m: re.Match[str]) -> str:

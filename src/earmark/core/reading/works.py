@@ -105,6 +105,12 @@ def match_work(w: Wished, e: Evidence) -> WorkMatch:
     return WorkMatch(relation, value, said, author, said_authors, place, said_place, voices, loose, by_place)
 
 
+def other_work(w: Wished, e: Evidence) -> WorkMatch:
+    """`match_work` for a title without a word or hardly a letter of the wished one."""
+    author, said_authors, left, _ = _author(w, e)
+    return WorkMatch(Relation.OTHER, 0.0, left[0].text if left else "", author, said_authors, None, "")
+
+
 # --- author -------------------------------------------------------------------------------------------------------------
 
 
