@@ -31,7 +31,7 @@ READABLE = frozenset({"epub", "mobi", "azw3", "azw", "prc", "pdf", "cbz"})  # te
 
 def gates(case: Case) -> tuple[Reason, ...]:
     """Every reason to refuse this release."""
-    return tuple(reason for gate in GATES if (reason := gate(case)) is not None)
+    return tuple([reason for gate in GATES if (reason := gate(case)) is not None])
 
 
 def is_the_right_kind(case: Case) -> Reason | None:

@@ -74,7 +74,7 @@ def _is_far_from(w: Wished, release: Release) -> bool:
     if release.description or (release.series and w.series):
         return False
     words = tokens(clean(release.title))
-    own = {*w.main, *w.sub, *w.series}
+    own = w.own
     if not own.isdisjoint(words) or any(not own.isdisjoint(tokens(clean(name))) for name in release.authors):
         return False
     return fuzz.partial_ratio(" ".join(w.main), " ".join(words)) < FAR_OFF
@@ -115,16 +115,18 @@ def _without_script(e: Evidence) -> Evidence:
 
 def components(case: Case) -> tuple[Component, ...]:
     builders = _COMPONENTS if case.several or case.work.title >= HOPELESS else _OF_ANOTHER_WORK
-    return tuple(c for c in (build(case) for build in builders) if c is not None)
+    return tuple([c for build in builders if (c := build(case)) is not None])
 
 
 def confidence(parts: tuple[Component, ...]) -> float:
     """0..1 out of the components; never lower when one of them is better."""
-    total = sum(c.weight for c in parts)
+    total = weighted = 0.0
+    for part in parts:
+        total += part.weight
+        weighted += part.weight * (weights.UNKNOWN if part.value is None else part.value)
     if not total:
         return 0.0
-    mean = sum(c.weight * (weights.UNKNOWN if c.value is None else c.value) for c in parts) / total
-    return 1.0 / (1.0 + math.exp(-weights.SLOPE * (mean - weights.MIDPOINT)))
+    return 1.0 / (1.0 + math.exp(-weights.SLOPE * (weighted / total - weights.MIDPOINT)))
 
 
 # --- components -----------------------------------------------------------------------------------------------------------

@@ -135,6 +135,9 @@ def cues(text: str) -> list[re.Match[str]]:
 def _split_cues(part: str, notes: Notes, pieces: list[Piece], *, structured: bool) -> None:
     """Cut "Title by Author read by Voice"; in a structured row the author stands in a field and "by" is a word."""
     spans = [m for m in cues(part) if m["voice"] or not structured]
+    if not spans:
+        _add(part, Role.TITLE if structured else Role.ANY, notes, pieces)
+        return
     pens = [m for m in spans if m["pen"]]
     cuts = [m for m in spans if m["voice"] or m is pens[-1]]
     if len(pens) == 1 and pens[0].start() == 0 and not pieces:
@@ -349,6 +352,7 @@ def _find_series(words: tuple[str, ...], notes: Notes) -> None:
         notes.series.append(Fact(SeriesPlace(" ".join(words[:-1]), words[-1]), Source.TITLE))
 
 
+_SEVERAL = re.compile(r"[;&/,]|\b(?:and|und|et|with)\b")
 _AND = re.compile(r"\s*(?:;|&|/|\band\b|\bund\b|\bet\b|\bwith\b)\s*")
 
 
@@ -357,6 +361,8 @@ def people(text: str) -> tuple[str, ...]:
     text = text.strip(" .,;:-")
     if not text:
         return ()
+    if not _SEVERAL.search(text):
+        return (text,) if is_person(text) else ()
     parts = [p.strip() for p in _AND.split(text) if p.strip()]
     names: list[str] = []
     for part in parts:

@@ -196,10 +196,11 @@ def _month(number: int) -> str:
 
 def _canonical(found: list[str]) -> list[str]:
     for at, word in enumerate(found):
-        if word.isdigit():
-            found[at] = word.lstrip("0") or "0"
-        elif word[0].isdigit() and word[-2:] in _ORDINALS and word[:-2].isdigit():
-            found[at] = word[:-2]
+        if word[0] <= "9":  # a digit; only words of a-z and 0-9 come here
+            if word.isdigit():
+                found[at] = word.lstrip("0") or "0"
+            elif word[-2:] in _ORDINALS and word[:-2].isdigit():
+                found[at] = word[:-2]
         elif word in _NUMBERS:
             if word not in _LONE_LETTERS or (at and found[at - 1] in COUNTING):
                 found[at] = _NUMBERS[word]

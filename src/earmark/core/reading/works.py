@@ -39,6 +39,7 @@ class Wished:
     part: str  # "part 1" where a part is wished
     authors: tuple[Words, ...]
     is_set: bool
+    own: frozenset[str]  # every word of title, subtitle and series
     counted: bool  # only its number tells the title from its neighbours: "The Lamplighters 4"
 
 
@@ -83,6 +84,7 @@ def wished(wish: BookWish) -> Wished:
         part=notes.marks[rules.PART].value if rules.PART in notes.marks else "",
         authors=tuple(tokens(clean(a)) for a in wish.authors),
         is_set=whole,
+        own=frozenset((*main, *(titles.bare(sub) if sub else ()), *series)),
         counted=index not in {"", "1"} and (index in main + sub or main == series),
     )
 
@@ -160,7 +162,7 @@ def _author_in_pieces(w: Wished, e: Evidence, left: list[Piece]) -> Author | Non
     for piece in left:
         if (piece.role is Role.NOTE and len(left) == 1) or titles.contains(titles.bare(piece.words), w.main):
             continue
-        likeness = max(persons.of_set(w.wish.authors, (name,)) for name in _people_in(piece))
+        likeness = max(persons.of_set(w.wish.authors, (name,)) for name in _people_in(piece.text))
         if likeness >= persons.ALIKE:
             return likeness, (piece.text,), [p for p in left if p is not piece], ()
     for piece in left:
@@ -188,8 +190,8 @@ def _swapped(w: Wished, named: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _people_in(piece: Piece) -> tuple[str, ...]:
-    bare_text = without_marks(piece.text)
+def _people_in(text: str) -> tuple[str, ...]:
+    bare_text = without_marks(text)
     return (bare_text, *people(bare_text))
 
 
@@ -238,7 +240,6 @@ def _title(
     return best, said, loose, voices
 
 
-@lru_cache(maxsize=8192)
 def _shape(piece: Piece, cut: Words) -> tuple[Words, Words]:
     main, sub = (piece.main or piece.words), piece.sub
     if cut:
