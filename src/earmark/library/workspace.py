@@ -79,3 +79,10 @@ def _sweep(temp_root: Path, keep: Collection[str]) -> tuple[Path, ...]:
 def _name(ticket_id: TicketId) -> str:
     name = f"earmark-work-{ticket_id}"
     return name if _NAME.fullmatch(name) else f"earmark-work-{hashlib.sha256(ticket_id.encode()).hexdigest()[:32]}"
+
+
+def write_last(path: Path, content: bytes) -> None:
+    """Write in one piece what is written last: its presence says that all beside it in the workspace is whole."""
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)

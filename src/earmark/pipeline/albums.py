@@ -24,7 +24,7 @@ from earmark.core.torrents import InfoHash
 from earmark.core.tracktags import TrackTags, track_tags
 from earmark.core.wish import AlbumWish, TicketRequest, TrackWish
 from earmark.library.placement import Placed, plan_files
-from earmark.library.workspace import open_workspace, workspace_of
+from earmark.library.workspace import open_workspace, workspace_of, write_last
 from earmark.media.album import AlbumProfile, AlbumProgress, TrackJob, convert_album
 from earmark.media.companions import read_companions
 from earmark.media.ffmpeg import find_ffmpeg
@@ -179,7 +179,7 @@ async def prepare_album(house: House, ticket: Ticket, payload: Converting) -> No
     if cover is not None:
         pictures = tuple((cover.name, image.dest_path) for image in wish.images)
         made = replace(made, files=made.files + pictures)
-    _remember(folder / FACTS, made)
+    write_last(folder / FACTS, _MADE.dump_json(made))
 
 
 def prepared_already(house: House, ticket: Ticket) -> bool:
@@ -308,13 +308,6 @@ def _missing(missing: Sequence[TrackWish], wished: int) -> PermanentError:
             {"missing": names, "expected": wished},
         )
     )
-
-
-def _remember(path: Path, made: Made) -> None:
-    """Written last and in one piece: its presence says that every track is whole."""
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(_MADE.dump_json(made))
-    temporary.replace(path)
 
 
 # --- place ------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from earmark.core.tagging import book_tags
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import BookWish
-from earmark.library.workspace import open_workspace, workspace_of
+from earmark.library.workspace import open_workspace, workspace_of, write_last
 from earmark.media.companions import read_companions
 from earmark.media.encode import book_suffix
 from earmark.media.plan import plan_book
@@ -79,7 +79,7 @@ async def bind_book(house: House, ticket: Ticket, payload: Converting) -> None:
         ]
         detail["chapter_list"] = [_plain(chapter) for chapter in book.chapters]
         unchanged = plan.sources[0].path if book.passthrough else None
-        _remember(folder / FACTS, Bound(name, plan.tags, book.chapters, unchanged, documents))
+        write_last(folder / FACTS, _BOUND.dump_json(Bound(name, plan.tags, book.chapters, unchanged, documents)))
 
 
 async def _plan(
@@ -195,10 +195,3 @@ async def _reporter(
 
 def _plain(chapter: Chapter) -> dict[str, JsonValue]:
     return {"title": chapter.title, "start_secs": chapter.start_secs, "end_secs": chapter.end_secs}
-
-
-def _remember(path: Path, bound: Bound) -> None:
-    """Written last and in one piece: its presence says that the book beside it is whole."""
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(_BOUND.dump_json(bound))
-    temporary.replace(path)

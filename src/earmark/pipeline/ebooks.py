@@ -22,7 +22,7 @@ from earmark.library.methods import Method
 from earmark.library.placement import Placed, PlacementPlan, Planned, plan_files, plan_placement
 from earmark.library.sidecars import facts as sidecar_facts
 from earmark.library.sidecars import sidecar_files
-from earmark.library.workspace import open_workspace, workspace_of
+from earmark.library.workspace import open_workspace, workspace_of, write_last
 from earmark.media.ebooks import EbookCorrupt, read_ebook
 from earmark.pipeline.binding import release_of
 from earmark.pipeline.bus import Message
@@ -104,7 +104,7 @@ async def prepare_ebook(house: House, ticket: Ticket, payload: Converting) -> No
         detail["other_formats"] = [f.path for f in chosen.formats]
         detail["extras"] = [f.path for f in chosen.extras]
         detail["set_aside"] = [error.reason.message for _, error in damaged if error.reason.evidence.get("known")]
-        _remember(folder / FACTS, Prepared(tags, _names(chosen, tags, root)))
+        write_last(folder / FACTS, _PREPARED.dump_json(Prepared(tags, _names(chosen, tags, root))))
 
 
 def prepared_already(house: House, ticket: Ticket) -> bool:
@@ -178,13 +178,6 @@ def _names(chosen: Chosen, tags: BookTags, root: Path) -> tuple[tuple[Path, str]
     for file, name in named:
         kept[resolve_collision(name, kept, extension=file.facts.format)] = root / file.path
     return tuple((source, name) for name, source in kept.items())
-
-
-def _remember(path: Path, prepared: Prepared) -> None:
-    """Written last and in one piece: its presence says that the reading is done."""
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(_PREPARED.dump_json(prepared))
-    temporary.replace(path)
 
 
 # --- place ------------------------------------------------------------------------------------------------------------
