@@ -98,6 +98,7 @@ def match_work(w: Wished, e: Evidence) -> WorkMatch:
     by_place = value < titles.SAME and place == 1.0 and (author or 0.0) >= 0.9 and bool(w.series) and not _many(w, e)
     if by_place:
         value = max(value, 0.88)  # perhaps the title of another market, perhaps another way of counting
+        by_place = not _is_named_by_number(w, left)
     held = _held(w, e, value, author)
     if held is not None:
         relation, value = Relation.SET, held
@@ -105,6 +106,12 @@ def match_work(w: Wished, e: Evidence) -> WorkMatch:
     elif value < titles.SPLIT_SUBTITLES - 0.05:
         relation = Relation.OTHER
     return WorkMatch(relation, value, said, author, said_authors, place, said_place, voices, loose, by_place)
+
+
+def _is_named_by_number(w: Wished, left: list[Piece]) -> bool:
+    """ "The Lamplighters" with its place for "The Lamplighters, Vol. 4": name and number are the whole title."""
+    name = tuple(word for word in w.main if word not in COUNTING and not is_number(word))
+    return name == w.series and any(titles.bare(p.main) == name for p in left if p.main)
 
 
 def other_work(w: Wished, e: Evidence) -> WorkMatch:
