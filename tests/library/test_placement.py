@@ -98,9 +98,9 @@ async def test_another_book_in_the_folder_is_never_touched_and_the_refusal_shows
     assert reason.code == "target_exists"
     assert reason.action
     assert reason.evidence["found"] == [
-        {"name": "Title (1895).m4b", "size": len(AUDIO), "identical": True},
-        {"name": "bonus.mp3", "size": 13, "identical": False},
-        {"name": "notes.txt", "size": 4, "identical": False},
+        {"name": "Title (1895).m4b", "size": len(AUDIO), "identical": True, "kind": "audio", "goes": False},
+        {"name": "bonus.mp3", "size": 13, "identical": False, "kind": "audio", "goes": True},
+        {"name": "notes.txt", "size": 4, "identical": False, "kind": "other", "goes": False},
     ]
     assert await shelf.rows() == []
 
