@@ -345,6 +345,13 @@ def _many(w: Wished, e: Evidence) -> bool:
     return bool(spans) or (rules.SET_HINT in marks and not single)
 
 
+def _ends_as_a_series(w: Wished, words: Words) -> bool:
+    """ "The Reed Ferry Series" for "The Reed Ferry": its name with what many works are called."""
+    ends = next((n for n, word in enumerate(words) if word in _SEVERAL), 0)
+    return words[:ends] == w.main and w.main[-1:] != words[ends : ends + 1] and ends > 0
+
+
+_SEVERAL = frozenset(["series", "saga", "cycle", "chronicles"])
 _WHOLE = frozenset(["complete", "whole", "entire", "full", "series", "saga", "cycle", "collection", "chronicles", "set", "audiobooks"])  # fmt: skip
 
 
@@ -361,6 +368,8 @@ def _held(w: Wished, e: Evidence, title: float, author: float | None) -> float |
     """The title's worth if the release is a set that holds the wished work, else None."""
     if w.is_set or (author is not None and author < persons.ALIKE):
         return None
+    if any(_ends_as_a_series(w, titles.bare(p.words)) for p in e.pieces):
+        return 0.8
     if _many(w, e) and (worth := _among(w, e, title)):
         return worth
     if author is not None and w.phrase and title < titles.SAME:
