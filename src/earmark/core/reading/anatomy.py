@@ -183,6 +183,8 @@ def _note(text: str, notes: Notes, pieces: list[Piece]) -> None:
     cue = CUES.match(text) if may_cue(text) else None
     if cue:
         said = text[cue.end() :]
+        for iso, word in languages.of_cue(tokens(cue.group(0))).items():
+            notes.spoken.setdefault(iso, Fact(word, Source.TITLE))
         found = notes.narrators if cue["voice"] else notes.authors
         found.extend(Fact(name, Source.TITLE) for name in people(said))
         pieces.append(Piece(Role.NARRATOR if cue["voice"] else Role.AUTHOR, said, tokens(said), tokens(said), ()))

@@ -53,7 +53,7 @@ _NAMES = {
     "no": "nor norwegian norsk norwegisch",
     "da": "dan danish dansk danisch",
     "fi": "fin finnish suomi finnisch",
-    "cs": "cze ces czech cesky cestina",
+    "cs": "cz cze ces czech cesky cestina",
     "sk": "slo slk slovak slovensky",
     "hu": "hun hungarian magyar",
     "ro": "rum ron romanian romana",
@@ -128,6 +128,11 @@ _LISTING = {
     "luisterboek": "nl", "voorgelezen": "nl", "ljudbok": "sv", "upplast": "sv", "lydbok": "no", "lydbog": "da", "aanikirja": "fi",
     "audiokniga": "ru", "chitaet": "ru", "audiobuk": "pl", "czyta": "pl", "hangoskonyv": "hu", "audiokniha": "cs",
 }  # fmt: skip
+_OF_CUES = {
+    "letta": "it", "leest": "nl", "last": "sv", "laser": "sv", "inlast": "sv", "oplaest": "da", "indlaest": "da", "opplest": "no",
+    "innlest": "no", "cte": "cs", "felolvassa": "hu", "lukijana": "fi", "lue": "fr", "lecteur": "fr", "lettore": "it",
+}  # fmt: skip
+"""Words before a reader's name, which elsewhere may be words of a title ("The Last Reader")."""
 _TELLING = (frozenset(_CODES) - _AMBIGUOUS) | frozenset(_LISTING)
 SAMPLES = (("[ENG / M4B]", "en"), ("(German Edition)", "de"), ("[Hörbuch]", "de"), ("lu par Odile Vermeer", "fr"))
 
@@ -158,6 +163,11 @@ def told_by(words: tuple[str, ...], *, bracket: bool, codes: bool = False) -> di
         if iso:
             found.setdefault(iso, word)
     return found
+
+
+def of_cue(words: tuple[str, ...]) -> dict[str, str]:
+    """Languages that the words before a reader's name speak for: "gelesen von", "läst av"."""
+    return {iso: word for word in words if (iso := _LISTING.get(word) or _OF_CUES.get(word))}
 
 
 def is_language(word: str, *, bracket: bool) -> bool:
