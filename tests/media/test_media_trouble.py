@@ -238,7 +238,12 @@ async def test_a_crashing_decoder_is_a_crash_and_not_a_corrupt_file(
 
 @pytest.mark.parametrize("which", ["pipe:0", "2.mp3", "chapters.txt"])
 async def test_a_hanging_ffmpeg_is_killed_with_all_its_children(
-    which: str, studio: Studio, bench: Bench, fake_ffmpeg: FakeFfmpeg, monkeypatch: pytest.MonkeyPatch
+    which: str,
+    studio: Studio,
+    bench: Bench,
+    fake_ffmpeg: FakeFfmpeg,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
 ) -> None:
     monkeypatch.setattr("earmark.media.encode.MUX_PATIENCE_SECS", 0.5)
     note = fake_ffmpeg.folder / "pids"
@@ -249,7 +254,7 @@ async def test_a_hanging_ffmpeg_is_killed_with_all_its_children(
     assert isinstance(error, TransientError)
     assert error.reason.code == "ffmpeg_hung"
     assert len(fake_ffmpeg.pids()) >= 2
-    assert fake_ffmpeg.alive() == []
+    await eventually(lambda: fake_ffmpeg.alive() == [], 5)
 
 
 def test_error_texts_name_the_file_and_the_last_word_of_ffmpeg() -> None:
