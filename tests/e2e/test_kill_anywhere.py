@@ -50,7 +50,7 @@ def author_of(title: str) -> str:
 
 def make_catalogue(folder: Path, rng: random.Random) -> None:
     """Many small books of one to eight parts; the sound is made once and cut to size per book."""
-    source = make_release(folder.parent / "sound", "source", parts=8, secs=24.0)
+    source = make_release(folder.parent / "sound", "source", parts=8, secs=21.0)
     for number, title in enumerate(titles()):
         book = folder / f"book-{number:02}"
         book.mkdir(parents=True)
