@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from earmark.core.previewing import Preview, preview
 from earmark.core.reasons import JsonValue, PermanentError, Reason
@@ -126,8 +125,3 @@ async def _refuse_impossible(house: House, changes: Mapping[str, object]) -> Met
 
 def _locked(house: House, name: str) -> str | None:
     return "the start of this Earmark" if house.keeper is None else house.keeper.locked(name)
-
-
-def as_path(text: str) -> Path | None:
-    """A path field of a form; empty means the default."""
-    return Path(text) if text.strip() else None
