@@ -11,6 +11,7 @@ from typing import Protocol
 from earmark.core.binding import AudioInfo, BindPlan, BindProgress, BoundBook, Chapter
 from earmark.core.decision import Decision
 from earmark.core.facts import BookFacts as BookFacts  # noqa: PLC0414 - adapters take it from here
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import JsonValue
 from earmark.core.release import Account, Release
 from earmark.core.torrents import InfoHash, SeedGoal, TorrentEntry, TorrentStatus
@@ -19,12 +20,16 @@ from earmark.core.wish import BookWish, Kind, Wish
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What to look for. `text` is free text; adapters clean it for their own wire. An empty text sends nothing."""
+    """What to look for. `text` is free text; adapters clean it for their own wire. An empty text sends nothing, unless
+    the `newest` releases are wanted: then there is no text."""
 
     text: str
-    kind: Kind
+    kind: Kind | None  # None: every kind the indexer has, or what `categories` say
     limit: int = 100
     language: str | None = None  # ISO 639-1: adapters may narrow by it, never must
+    offset: int = 0  # results of this very query to pass over, counted as the indexer counts them
+    categories: tuple[int, ...] = ()  # Newznab numbers to narrow to, without their children; empty: those of `kind`
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,17 @@ class Indexer(Protocol):
     """A place that knows releases."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its key in this house, stable for ever; releases carry it as `Release.indexer`."""
+        ...
 
     async def search(self, query: SearchQuery) -> Sequence[Release]:
-        """Releases for the query, at most `query.limit`. Never an empty list in place of an error."""
+        """Releases for the query, at most `query.limit`. Never an empty list in place of an error. Categories it does not
+        know narrow nothing away silently: a query for unknown ones alone gives nothing and asks nobody."""
+        ...
+
+    async def capabilities(self) -> Capabilities:
+        """What can be asked: read from the indexer where it tells. The caller keeps it."""
         ...
 
     async def fetch(self, release: Release) -> bytes | Magnet:

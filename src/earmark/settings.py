@@ -83,6 +83,7 @@ class JackettSettings(Section):
     )
     api_key: SecretStr | None = Field(None, description="Jackett's API key.")
     timeout_secs: float = Field(30.0, gt=0, le=300, description="How long to wait for an answer.")
+    requests_per_second: float = Field(2.0, gt=0, le=50, description="At most this many requests a second to it.")
 
     @field_validator("url")
     @classmethod
@@ -94,6 +95,45 @@ class JackettSettings(Section):
         if self.url is not None and self.api_key is None:
             raise ValueError("`api_key` is missing: copy it from the top of Jackett's page")
         return self
+
+
+class ProwlarrSettings(Section):
+    url: str | None = Field(
+        None,
+        description="Address of a Prowlarr to search through, e.g. `http://localhost:9696`, with its URL base if it has one. "
+        "Without it none is asked.",
+    )
+    api_key: SecretStr | None = Field(None, description="That Prowlarr's API key (Settings → General).")
+    indexer_ids: tuple[int, ...] = Field(
+        (), description="Numbers of its indexers to use; empty: all of them that are switched on."
+    )
+    timeout_secs: float = Field(30.0, gt=0, le=300, description="How long to wait for an answer.")
+    requests_per_second: float = Field(2.0, gt=0, le=50, description="At most this many requests a second to it.")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        return _http_url(value) if value is not None else None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ProwlarrSettings:
+        if self.url is not None and self.api_key is None:
+            raise ValueError("`api_key` is missing: copy it from that Prowlarr's Settings → General")
+        return self
+
+
+class SearchSettings(Section):
+    order: tuple[str, ...] = Field(
+        (),
+        description="Indexers that are asked one after another, by name, e.g. `prowlarr, mam`; the next one only when those "
+        "before it offered nothing acceptable. Those not named are asked last, together. Empty: all are asked at once.",
+    )
+    remember_days: int = Field(
+        30,
+        ge=1,
+        le=365,
+        description="How long a release that was shown to another program can be grabbed, and its download link works.",
+    )
 
 
 class ClientSettings(Section):
@@ -344,6 +384,12 @@ class Settings(BaseModel):
     mam: MamSettings = Field(default_factory=MamSettings, description="MyAnonamouse.")
     jackett: JackettSettings = Field(
         default_factory=JackettSettings, description="Jackett or any Torznab feed behind it."
+    )
+    prowlarr: ProwlarrSettings = Field(
+        default_factory=ProwlarrSettings, description="A Prowlarr that Earmark searches through."
+    )
+    search: SearchSettings = Field(
+        default_factory=SearchSettings, description="Who is asked first, and how long answers are remembered."
     )
     client: ClientSettings = Field(default_factory=ClientSettings, description="Which torrent client to use.")
     embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings, description="The built-in torrent client.")

@@ -29,7 +29,7 @@ LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "later", "0001"
+revision, down_revision = "later", "0002"
 
 def upgrade():
     with op.batch_alter_table("ticket") as table:
@@ -46,7 +46,7 @@ FAILING = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "failing", "0001"
+revision, down_revision = "failing", "0002"
 
 def upgrade():
     op.drop_table("secret")
@@ -99,10 +99,10 @@ async def test_up_and_down_and_up_again_keeps_what_is_there(
     await fill(address, tmp_path, ticket)
     for _ in range(2):
         up = await asyncio.to_thread(go_to, "later")
-        assert (up.old, up.new) == ("0001", "later")
+        assert (up.old, up.new) == ("0002", "later")
         assert "colour" in await asyncio.to_thread(columns, address)
-        down = await asyncio.to_thread(go_to, "0001")
-        assert (down.old, down.new) == ("later", "0001")
+        down = await asyncio.to_thread(go_to, "0002")
+        assert (down.old, down.new) == ("later", "0002")
         assert "colour" not in await asyncio.to_thread(columns, address)
         assert await holds(address, tmp_path, ticket)
 
@@ -115,7 +115,7 @@ def columns(address: str | Path) -> set[str]:
 
 
 async def test_down_to_nothing_and_up_again_works(address: str | Path, go_to: Mover):
-    assert (await asyncio.to_thread(go_to, "0001")).new == "0001"
+    assert (await asyncio.to_thread(go_to, "0002")).new == "0002"
     assert (await asyncio.to_thread(go_to, "base")).new is None
     assert (await asyncio.to_thread(go_to, "head")).new == "later"
     assert (await asyncio.to_thread(go_to, "head")).backup is None  # already there: nothing done, nothing copied
@@ -143,7 +143,7 @@ async def test_a_migration_that_fails_changes_nothing(
 
 async def test_two_that_start_at_once_make_one_database(address: str | Path, tmp_path: Path):
     dbs = await asyncio.gather(*(Database.open(address, backup_dir=tmp_path) for _ in range(3)))
-    assert {db.migration.new for db in dbs} == {"0001"}
+    assert {db.migration.new for db in dbs} == {"0002"}
     for db in dbs:
         await db.close()
 
@@ -157,7 +157,7 @@ async def test_a_copy_is_made_before_a_file_is_changed(
     done = await asyncio.to_thread(
         migrate, locate(file), backup_dir=tmp_path / "backup", now=noon, versions=[revisions]
     )
-    assert done.backup == tmp_path / "backup" / "earmark-0001-20261120T120000Z.db"
+    assert done.backup == tmp_path / "backup" / "earmark-0002-20261120T120000Z.db"
     assert list((tmp_path / "backup").iterdir()) == [done.backup]
     assert done.backup.stat().st_mode & 0o777 == 0o600
     assert await holds(done.backup, tmp_path, ticket)

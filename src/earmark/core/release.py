@@ -49,7 +49,7 @@ class Release:
     """One offer. Sizes in bytes, times aware UTC, durations in seconds, bit rates in kbit/s."""
 
     guid: str  # stable and unique; for MyAnonamouse https://www.myanonamouse.net/t/<id>
-    indexer: str  # name of the indexer that offered it
+    indexer: str  # key of the indexer that offered it
     title: str
     size_bytes: int | None = None
     kind: Kind | None = None
@@ -66,6 +66,12 @@ class Release:
     asin: str | None = None
     year: int | None = None
     category: str | None = None
+    categories: tuple[int, ...] = ()  # Newznab numbers (`core.newznab`); a feed's own begin at 100000
+    flags: tuple[str, ...] = ()  # the indexer's marks, lower case: internal, scene, freeleech …
+    download_factor: float | None = None  # the part of the download that counts: 0 free, 0.5 half; None: not told
+    upload_factor: float | None = None  # how often the upload counts
+    min_ratio: float | None = None  # what the indexer asks for this release, as its feed tells
+    min_seed_secs: int | None = None
     seeders: int | None = None
     leechers: int | None = None
     grabs: int | None = None

@@ -15,6 +15,7 @@ import structlog
 from pydantic import SecretStr
 
 from earmark import USER_AGENT
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.torrentfile import MAX_TORRENT_BYTES, read_torrent
@@ -62,7 +63,9 @@ class TorznabIndexer:
         words = words_of(query.text)
         if not words or query.limit < 1:
             return []
-        answer = await self._ask(t="search", cat=CATEGORIES[query.kind], q=words, limit=str(query.limit))
+        answer = await self._ask(
+            t="search", cat=CATEGORIES[query.kind or Kind.AUDIOBOOK], q=words, limit=str(query.limit)
+        )
         feed = read_feed(answer, indexer=self.name, site=self._site, hide=self._hide)
         for why in feed.skipped:
             log.warning("row_skipped", indexer=self.name, why=why)
@@ -87,6 +90,9 @@ class TorznabIndexer:
                 return Magnet(answer.location)
             url = _next(url, answer.location, self._site)
         raise answer_not_understood(self._site, "a download link that only leads on to others")
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities()
 
     async def account(self) -> None:
         """A feed has no account."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from earmark.store import (
     alerts,
+    asked,
     blocklist,
     candidates,
     decisions,
     events,
+    indexers,
     journal,
+    offers,
     tasks,
     tickets,
     torrents,
@@ -20,12 +23,15 @@ from earmark.store import (
     verdicts,
 )
 from earmark.store.alerts import Alert, Severity
+from earmark.store.asked import Asked
 from earmark.store.claim import DatabaseInUse, sole_service
 from earmark.store.database import Database, Tx
 from earmark.store.decisions import DecisionRecord
 from earmark.store.events import Event
 from earmark.store.faults import DatabaseAway, DatabaseDamaged
+from earmark.store.indexers import Tag
 from earmark.store.journal import JournalEntry, JournalOp, JournalState
+from earmark.store.offers import Offer, OutsideGrab
 from earmark.store.tasks import TaskRecord
 from earmark.store.tickets import Moved, Page, StaleRun, TicketExists, UnknownTicket
 from earmark.store.torrents import TorrentRecord
@@ -33,6 +39,7 @@ from earmark.store.vault import Vault, VaultLocked
 
 __all__ = [
     "Alert",
+    "Asked",
     "Database",
     "DatabaseAway",
     "DatabaseDamaged",
@@ -43,9 +50,12 @@ __all__ = [
     "JournalOp",
     "JournalState",
     "Moved",
+    "Offer",
+    "OutsideGrab",
     "Page",
     "Severity",
     "StaleRun",
+    "Tag",
     "TaskRecord",
     "TicketExists",
     "TorrentRecord",
@@ -54,11 +64,14 @@ __all__ = [
     "Vault",
     "VaultLocked",
     "alerts",
+    "asked",
     "blocklist",
     "candidates",
     "decisions",
     "events",
+    "indexers",
     "journal",
+    "offers",
     "sole_service",
     "tasks",
     "tickets",

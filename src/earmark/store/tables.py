@@ -23,7 +23,10 @@ from sqlalchemy import (
 )
 
 from earmark.core.decision import Decision, ScoredCandidate
+from earmark.core.indexing import IndexerFacts, Standing
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import Reason
+from earmark.core.release import Release
 from earmark.core.ticket import Waiting
 from earmark.core.torrents import TorrentEntry
 from earmark.core.wish import TicketRequest
@@ -247,3 +250,81 @@ class SecretColumns(TypedColumns):
 
 
 secret = Table("secret", metadata, SecretColumns)
+
+
+class IndexerColumns(TypedColumns):
+    id = Column(Integer, primary_key=True, autoincrement=False)
+    key = Column(Text, nullable=False, unique=True)
+    sort = Column(Text, nullable=False)
+    name = Column(Text, nullable=False)
+    enabled = Column(Boolean, nullable=False)
+    priority = Column(Integer, nullable=False)
+    managed = Column(Boolean, nullable=False)
+    facts: Column[IndexerFacts] = Column(Value(IndexerFacts), nullable=False)
+    tags: Column[tuple[int, ...]] = Column(Value(tuple[int, ...]), nullable=False)
+    capabilities: Column[Capabilities | None] = Column(Value(Capabilities))
+    capabilities_at: Column[datetime | None] = Column(UtcTime)
+    standing: Column[Standing] = Column(Value(Standing), nullable=False)
+    added_at: Column[datetime] = Column(UtcTime, nullable=False)
+    removed_at: Column[datetime | None] = Column(UtcTime)
+
+
+# Rows of removed indexers stay: other programs keep the numbers, which must never come to mean another place.
+indexer = Table("indexer", metadata, IndexerColumns)
+
+
+class OfferColumns(TypedColumns):
+    key = Column(Text, primary_key=True)  # a digest of the indexer's number and the guid
+    indexer_id = Column(Integer, nullable=False)
+    release: Column[Release] = Column(Value(Release), nullable=False)
+    seen_at: Column[datetime] = Column(UtcTime, nullable=False)
+
+
+# What searches for other programs found: a release can be grabbed for weeks after it was shown.
+offer = Table("offer", metadata, OfferColumns)
+Index("ix_offer_seen", offer.c.seen_at)
+
+
+class AskedColumns(TypedColumns):
+    id = Column(Serial, primary_key=True)
+    indexer_id = Column(Integer, nullable=False)
+    at: Column[datetime] = Column(UtcTime, nullable=False)
+    type = Column(Text, nullable=False)
+    successful = Column(Boolean, nullable=False)
+    elapsed_ms = Column(Integer, nullable=False)
+    source = Column(Text, nullable=False)
+    host = Column(Text, nullable=False)
+    data: Column[dict[str, str]] = Column(Value(dict[str, str]), nullable=False)
+
+
+# Every question to an indexer, for its figures, its limits and Prowlarr's history.
+indexer_history = Table("indexer_history", metadata, AskedColumns)
+Index("ix_indexer_history_indexer", indexer_history.c.indexer_id, indexer_history.c.type, indexer_history.c.at)
+Index("ix_indexer_history_at", indexer_history.c.at)
+
+
+class OutsideColumns(TypedColumns):
+    key = Column(Text, primary_key=True)  # of the offer
+    source = Column(Text, primary_key=True)  # the program that took it
+    indexer_id = Column(Integer, nullable=False)
+    release: Column[Release] = Column(Value(Release), nullable=False)
+    info_hash: Column[str | None] = Column(Text)
+    host = Column(Text, nullable=False)
+    times = Column(Integer, nullable=False)
+    first_at: Column[datetime] = Column(UtcTime, nullable=False)
+    last_at: Column[datetime] = Column(UtcTime, nullable=False)
+
+
+# Torrents that other programs took through our links: not our tickets, and yet the account's duties.
+outside_grab = Table("outside_grab", metadata, OutsideColumns)
+Index("ix_outside_grab_hash", outside_grab.c.info_hash)
+Index("ix_outside_grab_last", outside_grab.c.last_at)
+
+
+class TagColumns(TypedColumns):
+    id = Column(Integer, primary_key=True, autoincrement=False)
+    label = Column(Text, nullable=False, unique=True)
+
+
+# Labels that other programs give indexers through the Prowlarr interface.
+tag = Table("tag", metadata, TagColumns)

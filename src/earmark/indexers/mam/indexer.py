@@ -10,6 +10,7 @@ from functools import partial
 import httpx2
 import structlog
 
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Account, Release
 from earmark.core.torrentfile import MAX_TORRENT_BYTES
@@ -60,7 +61,7 @@ class MamIndexer:
         releases: dict[str, Release] = {}
         received = 0
         for _ in range(MAX_PAGES):
-            page = await self._page(words, query.kind, received, page_size(query.limit))
+            page = await self._page(words, query.kind or Kind.AUDIOBOOK, received, page_size(query.limit))
             known = len(releases)
             releases.update((r.guid, r) for r in page.releases if r.guid not in releases)
             received += page.received
@@ -81,6 +82,9 @@ class MamIndexer:
             partial(torrent_bytes, site=self._session.site),
             max_bytes=MAX_TORRENT_BYTES,
         )
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities()
 
     async def account(self) -> Account:
         return await self._session.call("GET", ACCOUNT_PATH, self._read_account)
