@@ -6,6 +6,7 @@ Changes are taken as JSON only, so that no web page in the same browser can send
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from earmark.core.reasons import JsonValue
 
 LOG_LENGTH = 2000
+KEYS = re.compile(r"\b((?:jackett_)?apikey)=[^&]*", re.IGNORECASE)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -33,7 +35,7 @@ class Visits:
             entry: dict[str, JsonValue] = {
                 "method": request.method,
                 "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
-                "query": request.url.query,
+                "query": KEYS.sub(r"\1=…", request.url.query),
                 "agent": request.headers.get("user-agent"),
             }
             self.calls.append(entry)

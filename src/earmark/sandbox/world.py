@@ -1,7 +1,7 @@
 """The whole stand-in world in one process: site, tracker and seeder over one catalogue folder, a media server over a
-library folder, and somebody who knows all those books.
+library folder, somebody who knows all those books, and two programs that search the site for others.
 
-It binds loopback and nothing else. What must outlive a restart (ports, passkey, the session, the media server's key) is
+It binds loopback and nothing else. What must outlive a restart (ports, passkey, the session, the services' keys) is
 kept in a small file of its own state folder; the catalogue and the library are only ever read.
 """
 
@@ -27,15 +27,19 @@ from earmark.sandbox.audiobookshelf import StandInAudiobookshelf
 from earmark.sandbox.audnexus import StandInAudnexus
 from earmark.sandbox.catalogue import LEFT_OUT, Catalogue, read_catalogue
 from earmark.sandbox.clock import WorldClock
+from earmark.sandbox.prowlarr import StandInProwlarr
 from earmark.sandbox.seeder import Seeder, make_torrent
 from earmark.sandbox.session import Sessions
 from earmark.sandbox.site import PreparedTorrent, Site, SiteSettings
+from earmark.sandbox.torznab import StandInTorznab
 from earmark.sandbox.tracker import Announce, Tracker, fingerprint
 
 LOOPBACK = "127.0.0.1"
 STATE_FILE = "world.json"
 MEDIA_SERVER_PATH = "/audiobookshelf"
 AUDNEXUS_PATH = "/audnexus"
+TORZNAB_PATH = "/torznab"
+PROWLARR_PATH = "/prowlarr"
 LIVE_LAG_SECS = 600.0  # in the middle of the 5 to 20 minutes of the live site
 LIVE_ANNOUNCE_SECS = 1800
 FAST_ANNOUNCE_SECS = 2
@@ -113,6 +117,16 @@ class World:
         """Facts of books, and the catalogue they are looked up in."""
         return self.site_url + AUDNEXUS_PATH
 
+    @property
+    def torznab_url(self) -> str:
+        """A Torznab feed over the catalogue; `torznab.key` opens it."""
+        return f"{self.site_url}{TORZNAB_PATH}/api"
+
+    @property
+    def prowlarr_url(self) -> str:
+        """A Prowlarr over the catalogue; `prowlarr.key` opens it."""
+        return self.site_url + PROWLARR_PATH
+
     def ready_line(self) -> dict[str, JsonValue]:
         """What a caller needs to use the world."""
         return {
@@ -123,6 +137,10 @@ class World:
             "audiobookshelf": self.audiobookshelf_url,
             "audiobookshelf_key": self.audiobookshelf.key,
             "audnexus": self.audnexus_url,
+            "torznab": self.torznab_url,
+            "torznab_key": self.torznab.key,
+            "prowlarr": self.prowlarr_url,
+            "prowlarr_key": self.prowlarr.key,
             "stand_in": True,
         }
 
@@ -158,6 +176,8 @@ class World:
         if self._shelf:
             self.audiobookshelf.add_library("Audiobooks", self._shelf)
         self.audnexus = StandInAudnexus(catalogue.releases)
+        self.torznab = StandInTorznab(self.site, str(kept.get("torznab_key") or "") or None)
+        self.prowlarr = StandInProwlarr(self.site, str(kept.get("prowlarr_key") or "") or None, self.clock.now)
         await self._start_site()
         self._remember()
 
@@ -181,7 +201,12 @@ class World:
     async def _start_site(self) -> None:
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
-        neighbours = {MEDIA_SERVER_PATH: self.audiobookshelf.app(), AUDNEXUS_PATH: self.audnexus.app()}
+        neighbours = {
+            MEDIA_SERVER_PATH: self.audiobookshelf.app(),
+            AUDNEXUS_PATH: self.audnexus.app(),
+            TORZNAB_PATH: self.torznab.app(),
+            PROWLARR_PATH: self.prowlarr.app(),
+        }
         config = uvicorn.Config(
             create_app(self.site, neighbours), log_level="warning", access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=1,
@@ -221,6 +246,8 @@ class World:
             "seeder_port": self.seeder.port,
             "mam_id": self.site.sessions.newest() if self.site.sessions.any() else None,
             "media_server_key": self.audiobookshelf.key,
+            "torznab_key": self.torznab.key,
+            "prowlarr_key": self.prowlarr.key,
         }
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._state_file.with_suffix(".new")
