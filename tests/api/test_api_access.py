@@ -23,7 +23,6 @@ CLOSED = [
     ("GET", f"/api/v1/ticket/{ID}"),
     ("GET", f"/api/v1/ticket/{ID}/explain"),
     ("GET", "/api/v1/jobs"),
-    ("GET", "/api/v1/health"),
     ("GET", "/api/v1/stats"),
     ("GET", "/metrics"),
 ]

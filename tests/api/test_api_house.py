@@ -17,15 +17,11 @@ from earmark.store import Severity, alerts
 async def test_health_names_each_check_with_what_to_do(api: httpx2.AsyncClient, house) -> None:
     async with house.write() as tx:
         await alerts.raise_(tx, "client", Severity.ERROR, Reason("gone", "It is away.", "Start it."), house.now())
-    found = (await api.get("/api/v1/health")).json()
+    found = (await api.get("/health")).json()
     assert found["status"] == "error"
     client = next(c for c in found["checks"] if c["name"].startswith("client"))
     assert (client["message"], client["action"]) == ("It is away.", "Start it.")
-    assert (await api.get("/health")).json() == {
-        "status": found["status"],
-        "version": found["version"],
-        "checks": [{k: v for k, v in c.items() if v is not None} for c in found["checks"]],
-    }
+    assert all("action" not in check or check["action"] for check in found["checks"])
 
 
 async def test_stats_count_every_state(api: httpx2.AsyncClient, parked) -> None:
@@ -150,6 +146,7 @@ async def test_openapi_describes_every_operation(api: httpx2.AsyncClient) -> Non
         assert operation["summary"] and operation["tags"], (method, path)
         if path not in ("/ping", "/health"):
             assert operation["security"], path
-            assert "application/problem+json" in operation["responses"]["401"]["content"]
+            told = operation["responses"]["401"].get("content", {})
+            assert ("application/problem+json" in told) is ("prowlarr" not in operation["tags"]), path
     examples = operations["post", "/api/v1/ticket"]["requestBody"]["content"]["application/json"]["examples"]
     assert set(examples) == {"audiobook", "music"}

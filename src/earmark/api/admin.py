@@ -18,12 +18,6 @@ root_user = APIRouter(route_class=UserRoute, tags=["house"], dependencies=[DOCUM
 root_open = APIRouter(tags=["house"])
 
 
-@user.get("/health", response_model=HealthOut, summary="Health with every check")
-async def get_health(request: Request) -> HealthOut:
-    """Tracker session, torrent client, disks and database, each with what to do about it."""
-    return views.health(await desk_of(request).health(house_of(request)), with_words=True)
-
-
 @user.get("/stats", response_model=StatsOut, summary="Queue and rates")
 async def get_stats(request: Request) -> StatsOut:
     return views.stats(await desk_of(request).stats(house_of(request)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
 
 from earmark import __version__
-from earmark.api import admin, live, shelf, tickets
+from earmark.api import admin, live, prowlarr, shelf, tickets
 from earmark.api.context import Desk, HouseDesk, house_of
 from earmark.api.live import LiveLimits
 from earmark.api.metrics import Metrics
@@ -29,6 +30,7 @@ TAGS = [
     {"name": "shelf", "description": "Books that stand on the shelf, the disks, and how books are placed."},
     {"name": "jobs", "description": "The same tickets as jobs with status and timers."},
     {"name": "house", "description": "Health, figures, settings, tracker session."},
+    {"name": "prowlarr", "description": "What other programs know of a Prowlarr, in its shapes and with its refusals."},
 ]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -70,6 +72,8 @@ def create_app(
         app.include_router(router, prefix=f"{base}/api/v1")
     for router in (admin.root_user, admin.root_open, live.router):
         app.include_router(router, prefix=base)
+    for router, prefix in prowlarr.routers(base):
+        app.include_router(router, prefix=prefix)
     if web is not None:
         app.include_router(web, prefix=base, include_in_schema=False)
         if base:
@@ -85,7 +89,8 @@ def create_app(
 def _api_paths(base: str) -> Callable[[str], bool]:
     """Which paths answer errors as problems rather than pages."""
     alone = {f"{base}/{name}" for name in ("ping", "health", "metrics", "openapi.json", "ws")}
-    return lambda path: path in alone or path.startswith(f"{base}/api")
+    of_an_indexer = re.compile(rf"{re.escape(base)}/\d+/(?:api|download)/?")
+    return lambda path: path in alone or path.startswith(f"{base}/api") or bool(of_an_indexer.fullmatch(path))
 
 
 async def _to_the_home_page(request: Request) -> Response:
