@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
-from earmark.core.reasons import EarmarkError, Reason
+from earmark.core.indexing import IndexerRecord
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Account
 from earmark.core.ticket import TicketId
 from earmark.core.torrents import InfoHash, TorrentStatus
 from earmark.pipeline.bus import Bus
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.registry import Pen, Registry
 from earmark.pipeline.tokens import Tokens
 from earmark.ports import (
     AudioBinder,
@@ -48,6 +51,17 @@ async def _nothing_runs(_: TicketId, __: int) -> None:
 
 async def _no_session(_: str) -> IndexerHealth:
     return IndexerHealth(ok=False, message="This Earmark has no tracker with a session.")
+
+
+def _no_opener(record: IndexerRecord, _: str | None) -> Indexer:
+    raise PermanentError(
+        Reason(
+            "indexer_not_openable",
+            f"This Earmark cannot open the indexer {record.name}.",
+            "Run the service itself and try again there.",
+            {"indexer": record.key},
+        )
+    )
 
 
 class Keeper(Protocol):
@@ -112,6 +126,12 @@ class House:
     low_disks: dict[str, Reason] = field(default_factory=dict)  # by use, at the last look
     album_slots: asyncio.Semaphore | None = None  # tracks encoded at a time, over all albums; made by the first one
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # gone once nobody waits
+    open_indexer: Callable[[IndexerRecord, str | None], Indexer] = _no_opener  # with its secret; of those added by hand
+    registry: Registry = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.registry = Registry(Pen(lambda: self.db, self.recorded.set))
 
     def now(self) -> datetime:
         return self.clock()
@@ -154,6 +174,13 @@ class House:
             yield tx
         self.news.set()
         self.recorded.set()
+
+    @asynccontextmanager
+    async def in_turn(self, what: str) -> AsyncIterator[None]:
+        """One at a time for each `what` in this process: callers who want the very same thing wait for the first one."""
+        lock = self.turns.setdefault(what, asyncio.Lock())
+        async with lock:
+            yield
 
     async def fresh_account(self) -> Account | None:
         """The tracker account, asked for at most every five minutes; the last known one when the site is silent."""

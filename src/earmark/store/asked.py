@@ -99,6 +99,12 @@ async def count_since(tx: Tx, indexer_id: int, types: Collection[str], since: da
     return (await tx.execute(select(func.count()).select_from(indexer_history).where(*wanted))).scalar_one()
 
 
+async def times_since(tx: Tx, indexer_id: int, types: Collection[str], since: datetime) -> list[datetime]:
+    """When it was asked so since then, oldest first; failures included, as in `count_since`."""
+    wanted = (c.indexer_id == indexer_id, c.type.in_(types), c.at >= since)
+    return [row.at for row in await tx.execute(select(c.at).where(*wanted).order_by(c.at, c.id))]
+
+
 async def sums(tx: Tx, by: Literal["indexer_id", "source", "host"], since: datetime | None = None) -> list[Sum]:
     """Figures over everything kept, grouped by indexer, program or host."""
     group = c[by]
