@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -81,7 +80,7 @@ def create_app(
     if static is not None:
         app.mount(f"{base}/static", static, name="static")
     install(app, error_page, _api_paths(base))
-    app.add_middleware(Frame, metrics=metrics)
+    app.add_middleware(Frame, metrics=metrics, is_open=prowlarr.is_face(base))
     keep_keys_out_of_logs()
     return app
 
@@ -89,8 +88,8 @@ def create_app(
 def _api_paths(base: str) -> Callable[[str], bool]:
     """Which paths answer errors as problems rather than pages."""
     alone = {f"{base}/{name}" for name in ("ping", "health", "metrics", "openapi.json", "ws")}
-    of_an_indexer = re.compile(rf"{re.escape(base)}/\d+/(?:api|download)/?")
-    return lambda path: path in alone or path.startswith(f"{base}/api") or bool(of_an_indexer.fullmatch(path))
+    is_face = prowlarr.is_face(base)
+    return lambda path: path in alone or path.startswith(f"{base}/api") or is_face(path)
 
 
 async def _to_the_home_page(request: Request) -> Response:

@@ -1,5 +1,5 @@
-"""Around every request: an id, the time it took, headers every answer carries, and an answer even when we broke. Also keeps
-keys out of the server's own log lines."""
+"""Around every request: an id, the time it took, headers every answer carries, and an answer even when we broke. Also opens
+the API to pages of other origins, and keeps keys out of the server's own log lines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import re
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earmark import __version__
@@ -39,13 +41,21 @@ HEADERS = {
 }
 """Set where the answer did not choose its own."""
 
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
+"""Pages of any origin may read what they have a key for; browsers send no cookies along then."""
+
+PREFLIGHT_SECS = "600"
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9_, -]{0,500}")
+
 
 class Frame:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, is_open: Callable[[str], bool]) -> None:
+        """`is_open`: the paths that pages of other origins may use."""
         self._app = app
         self._metrics = metrics
+        self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.start()
@@ -56,6 +66,8 @@ class Frame:
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
         began = time.perf_counter()
         status = 0
+        opened = self._is_open(scope["path"])
+        app = _preflight(scope) if opened and _asks_first(scope) else self._app
 
         async def framed(message: Message) -> None:
             nonlocal status
@@ -63,13 +75,13 @@ class Frame:
                 status = int(message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                for name, value in HEADERS.items():
+                for name, value in (HEADERS | ANY_ORIGIN if opened else HEADERS).items():
                     headers.setdefault(name, value)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, _bounded(scope, receive), framed)
+                await app(scope, _bounded(scope, receive), framed)
             except Exception:
                 log.error("request_broke", method=scope["method"], path=scope["path"], exception=traceback.format_exc())
                 if status:
@@ -83,6 +95,23 @@ class Frame:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.request_took(method, _template(scope), status, seconds)
         log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+def _asks_first(scope: Scope) -> bool:
+    """Is this a browser that asks whether a page of another origin may?"""
+    headers = Headers(scope=scope)
+    return scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def _preflight(scope: Scope) -> Response:
+    """Yes, whatever the page wants to send; the key decides then."""
+    wanted = Headers(scope=scope).get("access-control-request-headers", "")
+    allowed = {
+        "Access-Control-Allow-Methods": ", ".join(sorted(METHODS - {"OPTIONS"})),
+        "Access-Control-Allow-Headers": wanted if wanted and _HEADER_NAMES.fullmatch(wanted) else "*",
+        "Access-Control-Max-Age": PREFLIGHT_SECS,
+    }
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
 
 
 def _template(scope: Scope) -> str:

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -20,9 +20,7 @@ from earmark.api.context import house_of
 from earmark.api.problems import PROBLEM_JSON
 from earmark.api.prowlarr import bodies
 from earmark.core.reasons import EarmarkError
-
-if TYPE_CHECKING:
-    from earmark.pipeline.searching import Asker
+from earmark.pipeline.searching import Asker
 
 PROWLARR_VERSION = "2.3.6.5247"
 """What programs are told that ask which Prowlarr this is."""
@@ -60,8 +58,6 @@ class ProwlarrAdminRoute(ProwlarrRoute):
 
 def asker_of(request: Request) -> Asker:
     """Which program asks (the first word of its `User-Agent`, cleaned; "unknown" without one) and from which address."""
-    from earmark.pipeline.searching import Asker
-
     named = _PROGRAM.match(request.headers.get("user-agent", "").partition("/")[0].strip())
     program = named.group().strip() if named else "unknown"
     return Asker(FULL_NAMES.get(program, program), request.client.host if request.client else "")
