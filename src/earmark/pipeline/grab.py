@@ -13,21 +13,23 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import BookWish, Kind
+from earmark.pipeline import searching
 from earmark.pipeline.house import House, log
+from earmark.pipeline.indexing import listed
 from earmark.pipeline.packs import needs_a_look, offer_the_rest, show_plan
+from earmark.pipeline.searching import TICKETS, Asker
 from earmark.pipeline.settle import park
 from earmark.pipeline.step import GO, STOP, Outcome
 from earmark.pipeline.torrentbox import Box
 from earmark.pipeline.tracking import track
-from earmark.ports import Indexer, Magnet
-from earmark.store import Severity, TorrentRecord, Tx, alerts, candidates, tickets, torrents
+from earmark.ports import Magnet
+from earmark.store import TorrentRecord, Tx, candidates, offers, tickets, torrents
 
 S = TicketState
 
 DISK_RECHECK_SECS = 300.0
 NO_ROOM = frozenset({"disk_full", "space_low"})
 SHELF_OF = {Kind.AUDIOBOOK: "library", Kind.EBOOK: "e-books", Kind.MUSIC: "music"}
-NOT_THE_RELEASE = frozenset({"site_unavailable", "rate_limited", "api_key_refused"})
 
 
 async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
@@ -57,7 +59,7 @@ async def admit_and_fetch(house: House, ticket_id: TicketId) -> Outcome:
     async with house.write() as tx:
         waiting = _may_we(house, ticket.request.kind, chosen.release, await tickets.slots_taken(tx))
         if waiting is None:
-            await torrents.record(tx, _record(house, ticket, chosen.release, info_hash))
+            await torrents.record(tx, torrent_record(house, ticket.id, chosen.release, info_hash))
             started = Downloading(torrent_hash=info_hash, started_at=house.now())
             await tickets.move(tx, ticket_id, started, at=house.now(), actor="earmark")
             await offer_the_rest(house, tx, ticket, chosen.release, info_hash)
@@ -116,16 +118,68 @@ async def give_to_client(house: House, info_hash: InfoHash) -> None:
     house.handed_over.set()
 
 
+async def bring(
+    house: House, release: Release, indexer_id: int | None, *, asker: Asker
+) -> tuple[bytes | Magnet, InfoHash | None]:
+    """The release's torrent, from our box if it is there, else from its indexer; then the box has it. Callers who want the
+    same release wait for the first one. There is no hash of a magnet link that only names a version 2 torrent: the box
+    cannot keep it. Raises the indexer's errors."""
+    async with house.in_turn(f"torrent {release.indexer} {release.guid}"):
+        info_hash = await _known(house, release, indexer_id)
+        kept = _in_the_box(house, info_hash) if info_hash is not None else None
+        if kept is not None:
+            return kept, info_hash
+        answer = await _ask_for_torrent(house, release, asker)
+        try:
+            return answer, keep(house, answer)
+        except PermanentError:
+            if isinstance(answer, Magnet):
+                return answer, None
+            raise
+
+
+def keep(house: House, torrent: bytes | Magnet) -> InfoHash:
+    """Put a torrent into our box. Raises PermanentError for what is no sound one."""
+    box = Box(house.torrent_dir)
+    if isinstance(torrent, Magnet):
+        return box.keep_magnet(torrent.uri)
+    info_hash = read_torrent(torrent).info_hash
+    box.keep(info_hash, torrent)
+    return info_hash
+
+
 async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
     """The release's torrent in our box. It is on record as soon as it is there: a ticket that now has to wait for a slot,
     or another one for the same release, does not fetch it again."""
-    box = Box(house.torrent_dir)
+    number = next((r.id for r in await listed(house) if r.key == release.indexer), None)
+    torrent, info_hash = await bring(house, release, number, asker=TICKETS)
+    if info_hash is None:  # a magnet link without a hash that we know: keeping it says why not
+        info_hash = keep(house, torrent)
+    async with house.write() as tx:
+        known = await torrents.get(tx, info_hash)
+        if known is None or (known.guid, known.indexer) != (release.guid, release.indexer):
+            await torrents.record(tx, torrent_record(house, ticket.id, release, info_hash))
+    return info_hash
+
+
+async def _known(house: House, release: Release, indexer_id: int | None) -> InfoHash | None:
+    """The info-hash of a release whose torrent came to us before, for a ticket or for another program."""
     async with house.db.read() as tx:
-        known = await torrents.by_guid(tx, release.guid)
-    if known is not None and (box.kept(known.info_hash) or box.kept_magnet(known.info_hash)):
-        return known.info_hash
-    indexer = house.indexers.get(release.indexer)
-    if indexer is None:
+        record = await torrents.by_guid(tx, release.guid, release.indexer)
+        if record is not None:
+            return record.info_hash
+        return await offers.hash_taken(tx, offers.key_of(indexer_id, release.guid)) if indexer_id is not None else None
+
+
+def _in_the_box(house: House, info_hash: InfoHash) -> bytes | Magnet | None:
+    box = Box(house.torrent_dir)
+    torrent, magnet = box.kept(info_hash), box.kept_magnet(info_hash)
+    return torrent if torrent is not None else Magnet(magnet) if magnet is not None else None
+
+
+async def _ask_for_torrent(house: House, release: Release, asker: Asker) -> bytes | Magnet:
+    record = next((r for r in await listed(house) if r.key == release.indexer), None)
+    if record is None:
         raise PermanentError(
             Reason(
                 "indexer_gone",
@@ -134,39 +188,19 @@ async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
                 {"indexer": release.indexer},
             )
         )
-    answer = await _ask_for_torrent(house, indexer, release)
-    if isinstance(answer, Magnet):
-        info_hash = box.keep_magnet(answer.uri)
-    else:
-        info_hash = read_torrent(answer).info_hash
-        box.keep(info_hash, answer)
-    async with house.write() as tx:
-        await torrents.record(tx, _record(house, ticket, release, info_hash))
-    return info_hash
+    return await searching.fetch(house, record, release, asker=asker)
 
 
-async def _ask_for_torrent(house: House, indexer: Indexer, release: Release) -> bytes | Magnet:
-    """What keeps every release from coming (the session, the site) is an alert besides; it ends with the next answer."""
-    key = f"indexer:{indexer.name}"
-    try:
-        answer = await indexer.fetch(release)
-    except EarmarkError as error:
-        if error.reason.code in NOT_THE_RELEASE or error.reason.code.startswith("session_"):
-            async with house.write() as tx:
-                await alerts.raise_(tx, key, Severity.ERROR, error.reason, house.now())
-        raise
-    async with house.write() as tx:
-        await alerts.clear(tx, key, house.now())
-    return answer
-
-
-def _record(house: House, ticket: Ticket, release: Release | None, info_hash: InfoHash) -> TorrentRecord:
+def torrent_record(
+    house: House, ticket_id: TicketId | None, release: Release | None, info_hash: InfoHash
+) -> TorrentRecord:
+    """What is known of a torrent from the box and from the release it came by (None: a person gave it)."""
     torrent = Box(house.torrent_dir).kept(info_hash)
     meta = read_torrent(torrent) if torrent is not None else None
     return TorrentRecord(
         info_hash=info_hash,
         client=house.client.name,
-        ticket_id=ticket.id,
+        ticket_id=ticket_id,
         indexer=release.indexer if release else "by hand",
         guid=release.guid if release else f"by-hand:{info_hash}",
         name=meta.name if meta else info_hash,
@@ -180,7 +214,7 @@ def _record(house: House, ticket: Ticket, release: Release | None, info_hash: In
 
 async def take_by_hand(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash, actor: str) -> Ticket:
     """A person gave a magnet or a torrent: the ticket goes straight to DOWNLOADING with it."""
-    await torrents.record(tx, _record(house, ticket, None, info_hash))
+    await torrents.record(tx, torrent_record(house, ticket.id, None, info_hash))
     started = Downloading(torrent_hash=info_hash, started_at=house.now())
     return (await tickets.move(tx, ticket.id, started, at=house.now(), actor=actor, wake_at=house.now())).ticket
 

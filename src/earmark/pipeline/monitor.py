@@ -17,6 +17,7 @@ from earmark.pipeline.duties import resume_what_owes
 from earmark.pipeline.failover import STALLED, give_way, let_go
 from earmark.pipeline.grab import give_to_client
 from earmark.pipeline.house import House, log
+from earmark.pipeline.outside import adopt
 from earmark.pipeline.progress import Progress
 from earmark.pipeline.settle import fail
 from earmark.store import Severity, Tx, alerts, tickets, torrents
@@ -52,6 +53,7 @@ async def look(house: House) -> bool:
         await alerts.clear(tx, "client", house.now())
         if not any(s.error is not None and s.error.code == "disk_full" for s in statuses.values()):
             await alerts.clear(tx, f"disk:{house.download_dir}", house.now())
+        await adopt(house, tx, statuses)
         await torrents.observe(tx, list(statuses.values()), house.now())
         downloading = [t for t in await tickets.in_states(tx, {S.DOWNLOADING}) if _unfinished(t)]
         left = {t.id: InfoHash(t.torrent_hash or "") for t in downloading if await _follow(house, tx, t, statuses)}

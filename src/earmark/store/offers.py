@@ -14,7 +14,7 @@ from earmark.core.release import Release
 from earmark.core.torrents import InfoHash
 from earmark.store.codec import clean
 from earmark.store.database import Tx
-from earmark.store.tables import offer, outside_grab
+from earmark.store.tables import offer, outside_grab, torrent
 from earmark.store.tickets import Page
 from earmark.store.upsert import insert
 
@@ -111,6 +111,21 @@ async def taken_of_hashes(tx: Tx, hashes: Collection[str]) -> dict[str, OutsideG
         rows = await tx.execute(select(outside_grab).where(o.info_hash.in_(wanted[start : start + CHUNK])))
         found |= {str(row.info_hash): _outside(row) for row in rows}
     return found
+
+
+async def taken_unheld(tx: Tx) -> list[str]:
+    """Info-hashes of what others took and no client of ours holds, as far as is on record. Hashes alone: this is asked with
+    every look at the client."""
+    held = select(torrent.c.info_hash).where(torrent.c.info_hash == o.info_hash, torrent.c.removed_at.is_(None))
+    wanted = select(o.info_hash).distinct().where(o.info_hash.is_not(None), ~held.exists())
+    return [info_hash for (info_hash,) in await tx.execute(wanted) if info_hash is not None]
+
+
+async def hash_taken(tx: Tx, key: str) -> InfoHash | None:
+    """The torrent behind this offer, when another program took it."""
+    found = select(o.info_hash).where(o.key == key, o.info_hash.is_not(None)).order_by(o.last_at.desc()).limit(1)
+    known = (await tx.execute(found)).scalar_one_or_none()
+    return None if known is None else InfoHash(known)
 
 
 def _outside(row: Row[*tuple[Any, ...]]) -> OutsideGrab:

@@ -72,8 +72,9 @@ class Moved:
     ticket: Ticket
 
 
-async def create(tx: Tx, new: Ticket, actor: str) -> None:
-    """File a ticket. Raises `TicketExists` when the id is taken; the transaction stays usable."""
+async def create(tx: Tx, new: Ticket, actor: str, details: JsonObject | None = None) -> None:
+    """File a ticket; `details` are told with its first event. Raises `TicketExists` when the id is taken; the transaction
+    stays usable."""
     title = clean(headline(new.request.wish))
     values = {
         "id": new.id,
@@ -104,7 +105,7 @@ async def create(tx: Tx, new: Ticket, actor: str) -> None:
             "Ask for that ticket, or file this wish under a new id.",
             ticket_id=new.id,
         )
-    await _record_move(tx, new.id, None, new.payload, at=new.created_at, actor=actor, details={})
+    await _record_move(tx, new.id, None, new.payload, at=new.created_at, actor=actor, details=details or {})
 
 
 async def get(tx: Tx, id: TicketId) -> Ticket | None:

@@ -121,10 +121,12 @@ async def of_hashes(tx: Tx, hashes: Collection[str]) -> dict[str, TorrentRecord]
     return {record.info_hash: record for record in map(_record, rows)}
 
 
-async def by_guid(tx: Tx, guid: str) -> TorrentRecord | None:
-    """The torrent that came from this release: one still held before one removed, then the newest."""
+async def by_guid(tx: Tx, guid: str, indexer: str | None = None) -> TorrentRecord | None:
+    """The torrent that came from this release (of that indexer, if given: two may use the same guid): one still held before
+    one removed, then the newest."""
     order = (c.removed_at.is_not(None), c.added_at.desc())
-    row = (await tx.execute(select(torrent).where(c.guid == guid).order_by(*order).limit(1))).one_or_none()
+    whose = (c.guid == guid, *([c.indexer == indexer] if indexer is not None else []))
+    row = (await tx.execute(select(torrent).where(*whose).order_by(*order).limit(1))).one_or_none()
     return None if row is None else _record(row)
 
 
