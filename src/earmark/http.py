@@ -22,7 +22,7 @@ from earmark.core.text import plain_text
 
 MAX_JSON_BYTES = 8 * 2**20
 MAX_WAIT_SECS = 86_400.0
-"""No service may silence us for longer than a day, whatever its Retry-After says, unless the caller says otherwise."""
+"""No service may silence us for longer than a day, whatever its Retry-After says."""
 TRIED_AGAIN = "Nothing to do: it is tried again later."
 
 OnHeaders = Callable[[httpx2.Headers], Awaitable[None]]
@@ -101,11 +101,10 @@ async def exchange(
     timeout_secs: float,
     now: Callable[[], datetime],
     max_bytes: int = MAX_JSON_BYTES,
-    max_wait_secs: float = MAX_WAIT_SECS,
     on_headers: OnHeaders | None = None,
 ) -> Answer:
     """Send and read at most `max_bytes`; `site` is what messages call the other side. Head and body may each take
-    `timeout_secs`; `on_headers` runs between them, in its own time. A longer Retry-After is read as `max_wait_secs`.
+    `timeout_secs`; `on_headers` runs between them, in its own time. A Retry-After of more than a day is read as one.
 
     Raises `SiteUnavailable` for everything the network does to us, `AnswerTooLarge`, and what `on_headers` raises.
     """
@@ -129,7 +128,7 @@ async def exchange(
         status=response.status_code,
         content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
         body=body,
-        retry_after=_retry_after(response.headers.get("retry-after"), now, max_wait_secs),
+        retry_after=_retry_after(response.headers.get("retry-after"), now),
         location=response.headers.get("location", ""),
     )
 
@@ -167,17 +166,17 @@ async def _read(response: httpx2.Response, max_bytes: int, site: str) -> bytes:
     return bytes(body)
 
 
-def _retry_after(value: str | None, now: Callable[[], datetime], max_wait_secs: float) -> float | None:
+def _retry_after(value: str | None, now: Callable[[], datetime]) -> float | None:
     """Seconds from either form of the header: a number, or a date."""
     if value is None:
         return None
     if re.fullmatch(r"\d{1,9}", value.strip(), re.ASCII):
-        return min(float(value), max_wait_secs)
+        return min(float(value), MAX_WAIT_SECS)
     try:
         wait = (parsedate_to_datetime(value) - now()).total_seconds()
     except (ValueError, TypeError):  # TypeError: a date without a zone
         return None
-    return min(max(0.0, wait), max_wait_secs)
+    return min(max(0.0, wait), MAX_WAIT_SECS)
 
 
 def rate_limited(site: str, retry_after_secs: float | None, action: str = TRIED_AGAIN) -> RateLimited:

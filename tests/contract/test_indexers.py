@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent, read_torrent
@@ -22,6 +23,7 @@ from earmark.core.wish import Kind
 from earmark.http import new_client
 from earmark.indexers import MamIndexer, TorznabIndexer
 from earmark.indexers.pacing import Pacer
+from earmark.indexers.upstream import Upstream
 from earmark.ports import Indexer, IndexerHealth, SearchQuery
 
 QUERY = SearchQuery("the moonstone", Kind.AUDIOBOOK)
@@ -103,6 +105,9 @@ class FolderTracker:
         read_torrent(self._world.torrent)
         return self._world.torrent
 
+    async def capabilities(self) -> Capabilities:
+        return Capabilities()
+
     async def account(self) -> None:
         return None
 
@@ -146,7 +151,7 @@ def open_mam(world: World) -> Indexer:
 
 def open_torznab(world: World) -> Indexer:
     http = new_client(5, httpx2.MockTransport(world.torznab))
-    return TorznabIndexer("feed", "http://feed.test/api", SecretStr("k"), http, clock=clock)
+    return TorznabIndexer(Upstream("feed", "http://feed.test/api", SecretStr("k"), http, Pacer(10_000), clock=clock))
 
 
 ADAPTERS: dict[str, Callable[[World], Indexer]] = {"mam": open_mam, "torznab": open_torznab, "folder": FolderTracker}

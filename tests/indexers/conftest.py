@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 import bencode2
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from earmark.core.release import Release
 from earmark.core.wish import Kind
 from earmark.http import new_client
 from earmark.indexers.mam import MamIndexer
 from earmark.indexers.pacing import Pacer
+from earmark.indexers.upstream import Upstream
 
 CANARY = "canary-7f3aZq%2Bxyz"
+KEY = "canary-key-42"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 Reply = httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]
@@ -128,6 +131,29 @@ async def mam(site: Site, store: MemoryStore, passing_time: SleepingTime) -> Asy
     store.fails = False
     for indexer in opened:
         await indexer.close()
+
+
+@pytest.fixture
+async def upstream(site: Site, passing_time: SleepingTime) -> AsyncIterator[Callable[..., Upstream]]:
+    """Opens a service with a key behind the site of prepared replies."""
+    opened: list[Upstream] = []
+
+    def open_one(name: str, url: str, key: str | None = KEY, per_second: float = 2.0) -> Upstream:
+        service = Upstream(
+            name,
+            url,
+            SecretStr(key) if key else None,
+            new_client(5, httpx2.MockTransport(site)),
+            Pacer(per_second, monotonic=passing_time.monotonic, sleep=passing_time.sleep),
+            clock=lambda: NOW,
+            timeout_secs=5,
+        )
+        opened.append(service)
+        return service
+
+    yield open_one
+    for service in opened:
+        await service.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +10,15 @@ from typing import Any
 
 import httpx2
 import pytest
-from pydantic import SecretStr
 
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.wish import Kind
-from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable, new_client
+from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable
 from earmark.indexers import TorznabIndexer, errors
 from earmark.indexers.torznab import jackett_endpoint
+from earmark.indexers.upstream import Upstream
 from earmark.ports import Magnet, SearchQuery
 
 FEED = (Path(__file__).parent / "data/torznab.xml").read_bytes()
@@ -29,17 +29,8 @@ Reply = httpx2.Response
 
 
 @pytest.fixture
-async def jackett(site: Any) -> AsyncIterator[TorznabIndexer]:
-    indexer = TorznabIndexer(
-        "jackett",
-        jackett_endpoint("http://jackett.test:9117/"),
-        SecretStr(KEY),
-        new_client(5, httpx2.MockTransport(site)),
-        clock=lambda: datetime(2026, 7, 1, 12, tzinfo=UTC),
-        timeout_secs=5,
-    )
-    yield indexer
-    await indexer.close()
+def jackett(upstream: Callable[..., Upstream]) -> TorznabIndexer:
+    return TorznabIndexer(upstream("jackett", jackett_endpoint("http://jackett.test:9117/")))
 
 
 def xml(text: str, status: int = 200, **headers: str) -> Reply:
@@ -51,13 +42,24 @@ async def test_a_feed_is_asked_with_words_category_and_key(jackett: TorznabIndex
     assert await jackett.search(QUERY) == []
     url = site.requests[0].url
     assert url.path == "/api/v2.0/indexers/all/results/torznab/api"
-    assert dict(url.params) == {"t": "search", "cat": "3030", "q": "The Moonstone", "limit": "100", "apikey": KEY}
+    assert dict(url.params) == {
+        "t": "search",
+        "extended": "1",
+        "cat": "3030",
+        "q": "The Moonstone",
+        "limit": "100",
+        "apikey": KEY,
+    }
     assert site.requests[0].headers["user-agent"].startswith("Earmark/")
 
 
 @pytest.mark.parametrize(
     ("kind", "categories"),
-    [(Kind.AUDIOBOOK, "3030"), (Kind.EBOOK, "7000,7020"), (Kind.MUSIC, "3000,3010,3040")],
+    [
+        (Kind.AUDIOBOOK, "3030"),
+        (Kind.EBOOK, "7000,7010,7020,7030,7040,7050,7060"),
+        (Kind.MUSIC, "3000,3010,3020,3040,3050,3060"),
+    ],
 )
 async def test_each_kind_has_its_categories(jackett: TorznabIndexer, site: Any, kind: Kind, categories: str) -> None:
     site.replies = [xml("<rss><channel/></rss>")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from earmark.indexers.languages import BY_CODE
+
 BY_ID = {
     1: "en", 2: "zh", 3: "gu", 4: "es", 5: "kn", 6: "my", 7: "th", 8: "hi", 9: "mr", 10: "te", 11: "ta", 12: "jv",
     13: "vi", 14: "pa", 15: "ur", 16: "ru", 17: "af", 18: "bg", 19: "ca", 20: "cs", 21: "da", 22: "nl", 23: "fi",
@@ -11,19 +13,6 @@ BY_ID = {
     58: "ml", 59: "grc", 60: "sa", 61: "et", 62: "lv", 63: "is", 64: "sq", 65: "cy",
 }  # fmt: skip
 """47 is "Other". Cantonese (44) and ancient Greek (59) have no ISO 639-1 code and keep their ISO 639-3 one."""
-
-BY_CODE = {
-    "ENG": "en", "CHI": "zh", "ZHO": "zh", "GUJ": "gu", "SPA": "es", "KAN": "kn", "BUR": "my", "MYA": "my",
-    "THA": "th", "HIN": "hi", "MAR": "mr", "TEL": "te", "TAM": "ta", "JAV": "jv", "VIE": "vi", "PAN": "pa",
-    "URD": "ur", "RUS": "ru", "AFR": "af", "BUL": "bg", "CAT": "ca", "CZE": "cs", "CES": "cs", "DAN": "da",
-    "DUT": "nl", "NLD": "nl", "FIN": "fi", "GLA": "gd", "UKR": "uk", "GRE": "el", "ELL": "el", "HEB": "he",
-    "HUN": "hu", "TGL": "tl", "RUM": "ro", "RON": "ro", "SRP": "sr", "ARA": "ar", "MAY": "ms", "MSA": "ms",
-    "POR": "pt", "BP": "pt", "BEN": "bn", "FRE": "fr", "FRA": "fr", "GER": "de", "DEU": "de", "JPN": "ja",
-    "PER": "fa", "FAS": "fa", "SWE": "sv", "KOR": "ko", "TUR": "tr", "ITA": "it", "POL": "pl", "LAT": "la",
-    "NOR": "no", "HRV": "hr", "LIT": "lt", "BOS": "bs", "IND": "id", "SLV": "sl", "GLE": "ga", "GLV": "gv",
-    "MAL": "ml", "SAN": "sa", "EST": "et", "LAV": "lv", "ICE": "is", "ISL": "is", "ALB": "sq", "SQI": "sq",
-    "WEL": "cy", "CYM": "cy",
-}  # fmt: skip
 
 
 def iso_language(language_id: int | None, code: str) -> str | None:

@@ -8,7 +8,6 @@ rotating the id at that moment.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -22,12 +21,9 @@ from earmark.http import MAX_JSON_BYTES, Answer, exchange
 from earmark.indexers.errors import SessionExpired, rate_limited, session_missing, session_not_saved
 from earmark.indexers.mam.cookie import NAME, may_be_sent_to, parse_mam_id, rotated_value
 from earmark.indexers.mam.kept import mark_of, read_kept, written
-from earmark.indexers.pacing import Pacer
+from earmark.indexers.pacing import PATIENCE_SECS, Pacer
 
 T = TypeVar("T")
-
-PATIENCE_SECS = 10.0
-"""A hold the site asked for is slept through up to this long; a longer one is the caller's to schedule."""
 
 
 class SessionStore(Protocol):
@@ -165,9 +161,8 @@ class MamSession:
         self._unsaved = kept.mark != self._mark  # told from now on from an id that is put into the settings later
 
     async def _send(self, method: str, path: str, body: JsonValue, max_bytes: int) -> Answer:
-        if (held_for := self._pacer.held_for()) > PATIENCE_SECS:
-            raise rate_limited(self.site, held_for)
-        await self._pacer.turn()
+        if not await self._pacer.turn(PATIENCE_SECS):
+            raise rate_limited(self.site, self._pacer.held_for())
         sent = self._value or ""
         self._sending = asyncio.current_task()
         try:
@@ -178,7 +173,6 @@ class MamSession:
                 max_bytes=max_bytes,
                 timeout_secs=self._timeout_secs,
                 now=self._clock,
-                max_wait_secs=math.inf,  # what the site asks for is kept to, however long
                 on_headers=self._keep_rotation,
             )
         finally:
