@@ -17,7 +17,8 @@ from earmark.settings_reference import reference
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "earmark"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+PROGRAMS = sorted(page for page in (DOCS / "prowlarr").glob("*.md") if page.stem not in {"README", "indexers"})
 
 MAKERS = {"Reason", "of", "Refusal", "make_problem"}
 """Calls that take a reason's code; with them, functions of the same module whose first parameter is called `code`."""
@@ -110,7 +111,7 @@ def test_the_scan_finds_codes_however_they_are_written(tmp_path: Path) -> None:
     assert {code for code, _ in codes_in(module)} == expected
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
     local = [link.partition("#")[0] for link in links if not link.startswith(("http:", "https:", "#"))]
@@ -118,14 +119,41 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing, f"{page.name} links to {missing}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_into_a_page_lead_to_a_heading_of_it(page: Path) -> None:
+    missing = []
+    for link in re.findall(r"\]\(([^)\s]*#[^)\s]+)\)", page.read_text()):
+        path, _, heading = link.partition("#")
+        target = page if not path else page.parent / path
+        if not path.startswith(("http:", "https:")) and target.exists() and heading not in headings_of(target):
+            missing.append(link)
+    assert not missing, f"{page.name} links to {missing}"
+
+
+def headings_of(page: Path) -> set[str]:
+    """Headings as links name them: lower case, words joined by hyphens, no punctuation."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda p: p.stem)
+def test_a_programs_page_says_what_to_fill_in_what_to_see_and_what_to_mend(page: Path) -> None:
+    text = page.read_text()
+    headings = {"## Fill in", "## What you will see", "## When it does not work"}
+    assert not {heading for heading in headings if f"\n{heading}\n" not in text}
+    assert "http://HOST:8080" in text, "the address is not told"
+    assert "`user_token`" in text, "the key is not told"
+    assert f"]({page.name})" in (DOCS / "prowlarr" / "README.md").read_text(), "the table of programs does not name it"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_that_the_pages_name_are_there(page: Path) -> None:
     named = re.findall(r"`((?:src|tests|scripts|benchmarks|docs)/[\w./-]+)`", page.read_text())
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing, f"{page.name} names {missing}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_functions_and_modules_that_the_pages_name_are_there(page: Path) -> None:
     """`pipeline/grab.py: admit_and_fetch` must be a function, class or constant of that module."""
     missing = []
