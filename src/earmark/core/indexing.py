@@ -1,11 +1,14 @@
-"""An indexer as the house keeps it: what it is, how it stands, and how long it is left alone after a failure."""
+"""An indexer as the house keeps it: what it is, how it stands, how long it is left alone after a failure, and what is wrong
+with one that somebody wants to add."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+from urllib.parse import urlsplit
 
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import Reason
@@ -62,14 +65,17 @@ FINE = Standing()
 
 
 def after_failure(standing: Standing, reason: Reason, now: datetime, retry_after_secs: float | None = None) -> Standing:
-    """The standing after one more failure. What the site itself asks for counts when it is longer. Failures of requests
-    that were on their way together count once: one that ends within a pause leaves its length as it is."""
-    if standing.paused(now) and retry_after_secs is None:
-        return Standing(standing.failures, standing.first_failure, now, standing.disabled_till, reason)
-    failures = standing.failures + (0 if standing.paused(now) else 1)
-    pause = PAUSES[min(max(failures, 1), len(PAUSES)) - 1]
+    """The standing after one more failure. A site that names its wait gets it: the first time that and no more, then
+    whichever is longer. Failures of requests that were on their way together count once: one that ends within a pause
+    leaves its length as it is, unless the site asks for more."""
     asked = timedelta(seconds=retry_after_secs or 0)
-    until = max(now + max(pause, asked), standing.disabled_till or now)
+    if standing.paused(now):
+        failures, pause = standing.failures, asked
+    else:
+        failures = standing.failures + 1
+        usual = PAUSES[min(failures, len(PAUSES)) - 1]
+        pause = asked if asked and failures == 1 else max(usual, asked)
+    until = max(now + pause, standing.disabled_till or now)
     return Standing(failures, standing.first_failure or now, now, until, reason)
 
 
@@ -90,3 +96,69 @@ class IndexerRecord:
     capabilities: Capabilities | None = None
     capabilities_at: datetime | None = None
     standing: Standing = FINE
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerDraft:
+    """An indexer as somebody wants it. `secret` is its API key, or the session of MyAnonamouse; None keeps the stored one."""
+
+    sort: IndexerSort
+    name: str
+    enabled: bool = True
+    priority: int = 25
+    facts: IndexerFacts = field(default_factory=IndexerFacts)
+    secret: str | None = None
+    tags: tuple[int, ...] = ()
+
+
+def faults_of(
+    draft: IndexerDraft, known: IndexerRecord | None, others: Collection[IndexerRecord]
+) -> Iterator[tuple[str, str]]:
+    """What keeps a draft from being an indexer: the field and what is wrong with it. `known` is the one it changes: its
+    own address is not judged again."""
+    facts = draft.facts
+    name = draft.name.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        yield "name", "Give it a name of 1 to 100 characters on one line."
+    elif any(one.name.casefold() == name.casefold() for one in others):
+        yield "name", "Another indexer has this name already."
+    if not 1 <= draft.priority <= 50:
+        yield "priority", "A priority is a number from 1 (asked for first) to 50."
+    if draft.sort is not IndexerSort.MAM and (known is None or known.facts.url != facts.url):
+        wrong = _wrong_with_address(facts.url)
+        if wrong is not None:
+            yield "url", wrong
+    if draft.sort is not IndexerSort.TORZNAB and known is None and not draft.secret:
+        yield "secret", "It does not answer without its key."
+    yield from _faults_of_facts(draft.sort, facts)
+
+
+def _faults_of_facts(sort: IndexerSort, facts: IndexerFacts) -> Iterator[tuple[str, str]]:
+    if not 0 < facts.timeout_secs <= 300:
+        yield "timeout_secs", "Wait for more than 0 and at most 300 seconds."
+    if not 0 < facts.requests_per_second <= (5 if sort is IndexerSort.MAM else 50):
+        yield "requests_per_second", "At most 50 requests a second, 5 to MyAnonamouse, and more than none."
+    if any(number < 1 for number in facts.categories):
+        yield "categories", "Categories are numbers such as 3030."
+    if any(number < 1 for number in facts.upstream_ids):
+        yield "upstream_ids", "Numbers of indexers begin at 1."
+    for limit in ("query_limit", "grab_limit"):
+        if (getattr(facts, limit) or 1) < 1:
+            yield limit, "A limit is 1 or more; without one, leave it empty."
+    for least in ("minimum_seeders", "seed_ratio", "seed_time_mins", "pack_seed_time_mins"):
+        if (getattr(facts, least) or 0) < 0:
+            yield least, "This cannot be less than 0."
+
+
+def _wrong_with_address(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return "This is no address."
+    if parts.scheme not in {"http", "https"} or not host or any(c.isspace() for c in url):
+        return "An address begins with http:// or https:// and names a host."
+    if parts.query or parts.fragment or parts.username is not None:
+        return "Leave key and password out of the address: the key has a field of its own."
+    return None

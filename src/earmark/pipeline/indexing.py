@@ -1,209 +1,288 @@
-"""The registry of the house's indexers: which there are, under which numbers, how they stand and what they can be asked.
-
-Records live in memory and are written through to their rows. Whoever asks an indexer anything tells this module how it
-went; it knows no search and no torrent.
-"""
+"""The indexers of the house, for whoever looks after them: list, add, change, remove and test them, and learn what they
+can be asked. Knows no search and no torrent."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from earmark.core.indexing import (
     FINE,
-    JACKETT_ID,
+    FIRST_FREE_ID,
     MAM_ID,
-    PROWLARR_ID,
+    IndexerDraft,
     IndexerFacts,
     IndexerRecord,
     IndexerSort,
-    after_failure,
+    Standing,
+    faults_of,
 )
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
-from earmark.http import WaitError
-from earmark.pipeline.house import House
+from earmark.pipeline.house import House, log
 from earmark.pipeline.registry import Notes
+from earmark.pipeline.roll import UnknownIndexer, adapter_of, by_key, facts_of_settings, listed, put, record_of
+from earmark.pipeline.standing import ALERT, late, noted, unusable, went_well
 from earmark.ports import Indexer, IndexerHealth
-from earmark.settings import Settings
-from earmark.store import Asked, Tx, alerts, indexers
-from earmark.store.asked import AskedType
+from earmark.store import alerts, asked, events, indexers, offers
+from earmark.store.codec import JsonObject
+
+__all__ = [
+    "BadIndexer", "IndexerDraft", "UnknownIndexer", "adapter_of", "add", "by_key", "capabilities", "change", "listed",
+    "open_added", "record_of", "remove", "stale", "test", "test_all", "test_one", "tidy",
+]  # fmt: skip
 
 CAPABILITIES_LAST = timedelta(days=1)
 TEST_SECS = 30.0
-ALERT = "indexer:"
-
-MANAGED = {"mam": (MAM_ID, IndexerSort.MAM, "MyAnonamouse"), "jackett": (JACKETT_ID, IndexerSort.TORZNAB, "Jackett")}
-MANAGED["prowlarr"] = (PROWLARR_ID, IndexerSort.PROWLARR, "Prowlarr")
+TIDY_SECS = 3600.0
 
 
-class UnknownIndexer(PermanentError):
-    """There is no indexer of that number."""
+class BadIndexer(PermanentError):
+    """It cannot be kept so; the evidence names the field."""
 
 
-class IndexerPaused(WaitError):
-    """It failed a moment ago and is left alone for a while."""
+# --- changes ------------------------------------------------------------------------------------------------------------
 
 
-class IndexerUnopened(PermanentError):
-    """It is listed, but could not be opened, so it cannot be asked."""
-
-
-# --- which there are ----------------------------------------------------------------------------------------------------
-
-
-async def listed(house: House) -> tuple[IndexerRecord, ...]:
-    """Every indexer of the house, by number. One of the settings is listed while the settings name it. Makes rows for those
-    that have none yet."""
-    registry = house.registry
-    if not registry.read or not house.indexers.keys() <= {record.key for record in registry.records.values()}:
-        async with registry.lock:
-            await _read(house)
-    there = (r for r in registry.records.values() if not r.managed or r.key in house.indexers)
-    return tuple(sorted(there, key=lambda record: record.id))
-
-
-async def record_of(house: House, id: int) -> IndexerRecord:
-    """Raises `UnknownIndexer`."""
-    for record in await listed(house):
-        if record.id == id:
-            return record
-    raise UnknownIndexer.of(
-        "unknown_indexer", f"There is no indexer number {id}.", "Look up the numbers on the indexers page.", id=id
-    )
-
-
-def adapter_of(house: House, record: IndexerRecord) -> Indexer | None:
-    """None for one that could not be opened."""
-    return house.indexers.get(record.key)
-
-
-async def by_key(house: House, key: str) -> IndexerRecord:
-    """The record of the indexer whose releases carry this key. Raises `UnknownIndexer`."""
-    for record in await listed(house):
-        if record.key == key:
-            return record
-    raise UnknownIndexer.of(
-        "unknown_indexer", f"There is no indexer “{key}”.", "Set the indexer up again, or search again.", indexer=key
-    )
-
-
-async def put(house: House, record: IndexerRecord, tx: Tx | None = None) -> IndexerRecord:
-    """Keep a new or a changed record, in its row and in memory."""
-    if tx is None:
-        async with house.db.write() as own:
-            await indexers.put(own, record)
-    else:
-        await indexers.put(tx, record)
-    house.registry.records[record.id] = record
+async def add(house: House, draft: IndexerDraft, actor: str) -> IndexerRecord:
+    """A new indexer, open and listed. MyAnonamouse there is once, its session goes into the vault, and whether the site
+    takes it is for `test_one` to say. Raises `BadIndexer` and what opening it raises."""
+    others = await listed(house)
+    _refuse_faults(draft, None, others)
+    if draft.sort is IndexerSort.MAM:
+        if any(record.id == MAM_ID for record in others):
+            raise _bad("sort", "MyAnonamouse is set up already, and one account may have one session.", "one_mam_only")
+        await _renew(house, draft.secret or "")
+        return await change(
+            house,
+            MAM_ID,
+            replace(draft, secret=None, facts=facts_of_settings(house.settings, "mam", draft.facts)),
+            actor,
+        )
+    async with house.registry.lock:
+        async with house.db.read() as tx:
+            id = await indexers.next_id(tx)
+        record = IndexerRecord(
+            id, f"indexer-{id}", draft.sort, draft.name.strip(), draft.enabled, draft.priority, False, house.now(),
+            draft.facts, draft.tags,
+        )  # fmt: skip
+        house.indexers[record.key] = house.open_indexer(record, draft.secret or None)
+        try:
+            await _keep_secret(house, id, draft.secret)
+            await put(house, record)
+        except BaseException:
+            await house.indexers.pop(record.key).close()
+            raise
+    await _tell(house, "indexer_added", record, actor)
     return record
 
 
-async def _read(house: House) -> None:
-    """Read the rows once, and make those that are missing. Under the registry's lock."""
-    registry = house.registry
-    if not registry.read:
-        async with house.db.read() as tx:
-            registry.records = {record.id: record for record in await indexers.all_(tx)}
-            registry.alarmed = {alert.key for alert in await alerts.active(tx) if alert.key.startswith(ALERT)}
-        registry.read = True
-    known = {record.key: record for record in registry.records.values()}
-    for key in house.indexers:
-        await _make_sure(house, key, known.get(key))
-
-
-async def _make_sure(house: House, key: str, known: IndexerRecord | None) -> None:
-    """The row of an open indexer: made, or brought up to what the settings say now."""
-    managed = MANAGED.get(key)
-    if known is not None and managed is None:
-        return
-    if managed is not None:
-        id, sort, name = managed
-    else:
-        async with house.db.read() as tx:
-            id, sort, name = await indexers.next_id(tx), IndexerSort.TORZNAB, key
-    record = known or IndexerRecord(id, key, sort, name, True, 25, managed is not None, house.now())
-    if managed is not None:
-        record = replace(record, facts=_facts_of(house.settings, key, record.facts))
-    if record != known:
+async def change(house: House, id: int, draft: IndexerDraft, actor: str) -> IndexerRecord:
+    """The indexer as the draft wants it; a pause ends where address or key are new. Raises `UnknownIndexer` and
+    `BadIndexer`."""
+    known = await record_of(house, id)
+    others = [record for record in await listed(house) if record.id != id]
+    if known.managed:
+        draft = _within_settings(known, draft)
+    if draft.sort is not known.sort:
+        raise _bad("sort", "An indexer cannot become one of another sort: add a new one.")
+    _refuse_faults(draft, known, others)
+    async with house.registry.lock:
+        known = house.registry.records[id]
+        record = replace(
+            known, name=draft.name.strip(), enabled=draft.enabled, priority=draft.priority, facts=draft.facts,
+            tags=draft.tags,
+        )  # fmt: skip
+        if not known.managed and (draft.secret is not None or _wire(known.facts) != _wire(draft.facts)):
+            record = await _reopened(house, record, draft.secret)
         await put(house, record)
+    if known.managed and draft.secret:
+        await _renew(house, draft.secret)
+    house.registry.tallies.pop((id, "query"), None)
+    house.registry.tallies.pop((id, "grab"), None)
+    if record != known or draft.secret is not None:
+        await _tell(house, "indexer_changed", record, actor)
+    return house.registry.records[id]
 
 
-def _facts_of(settings: Settings, key: str, facts: IndexerFacts) -> IndexerFacts:
-    """What the settings say of an indexer of theirs, over what was set by hand."""
-    mam, jackett, prowlarr = settings.mam, settings.jackett, settings.prowlarr
-    if key == "mam":
-        told = (mam.base_url, mam.timeout_secs, mam.requests_per_second)
-    elif key == "jackett":
-        told = (jackett.url or "", jackett.timeout_secs, jackett.requests_per_second)
-    else:
-        told = (prowlarr.url or "", prowlarr.timeout_secs, prowlarr.requests_per_second)
-        facts = replace(facts, upstream_ids=prowlarr.indexer_ids)
-    return replace(facts, url=told[0], timeout_secs=told[1], requests_per_second=told[2])
+async def remove(house: House, id: int, actor: str) -> None:
+    """The indexer is gone and closed, its secret forgotten; its number is never given again. Raises `UnknownIndexer`, and
+    `BadIndexer` for one that the settings name."""
+    record = await record_of(house, id)
+    if record.managed and (record.id != MAM_ID or house.settings.mam.mam_id is not None):
+        raise _bad("id", f"{record.name} stands in the settings: take it out there.", "indexer_managed")
+    async with house.registry.lock:
+        adapter = house.indexers.pop(record.key, None)
+        house.registry.records.pop(id, None)
+        if adapter is not None:
+            await adapter.close()
+        await house.vault.forget("mam_id" if record.id == MAM_ID else _secret_name(id))
+        async with house.write() as tx:
+            await indexers.remove(tx, id, house.now())
+            await alerts.clear(tx, f"{ALERT}{record.key}", house.now())
+        house.registry.alarmed.discard(f"{ALERT}{record.key}")
+    await _tell(house, "indexer_removed", record, actor)
 
 
-# --- how they stand -----------------------------------------------------------------------------------------------------
-
-
-def unusable(house: House, record: IndexerRecord) -> EarmarkError | None:
-    """Why it cannot be asked now: paused, or not open. None when it can."""
-    now, standing = house.now(), record.standing
-    if adapter_of(house, record) is None:
-        reason = standing.reason
-        if reason is not None:
-            return IndexerUnopened(reason)
-        return IndexerUnopened.of(
-            "indexer_gone",
-            f"The indexer {record.name} is not open.",
-            "Check its address and key, or restart.",
-            indexer=record.key,
-        )
-    if standing.disabled_till is None or not standing.paused(now):
-        return None
-    wait = max(1, round((standing.disabled_till - now).total_seconds()))
-    cause = standing.reason
-    return IndexerPaused.of(
-        "indexer_paused",
-        f"{record.name} is left alone for a while after it failed"
-        + (f": {cause.message}" if cause is not None else "."),
-        cause.action if cause is not None else "Nothing to do: it is asked again later.",
-        indexer=record.key,
-        retry_after_secs=wait,
-        cause=cause.code if cause is not None else None,
-        until=standing.disabled_till.isoformat(),
+async def test(house: House, draft: IndexerDraft, id: int | None = None) -> IndexerHealth:
+    """Would it answer as drafted? Nothing is kept, with one exception: a session of MyAnonamouse that is tried is in use
+    from then on, for the site may replace it with its first answer. `id` is the indexer that the draft would change: its
+    stored secret is used where the draft has none. Raises `BadIndexer`."""
+    known = await record_of(house, id) if id is not None else None
+    others = [record for record in await listed(house) if record.id != id]
+    if known is not None and known.managed:
+        draft = _within_settings(known, draft)
+    _refuse_faults(draft, known, others)
+    if draft.sort is IndexerSort.MAM:
+        if known is None and any(record.id == MAM_ID for record in others):
+            raise _bad("sort", "MyAnonamouse is set up already, and one account may have one session.", "one_mam_only")
+        return await _test_mam(house, known, draft.secret)
+    if known is not None and known.managed:
+        return await test_one(house, known.id)
+    secret = draft.secret
+    if secret is None and known is not None:
+        secret = await house.vault.get(_secret_name(known.id))
+    key = known.key if known is not None else "indexer-new"
+    record = IndexerRecord(
+        id or FIRST_FREE_ID, key, draft.sort, draft.name.strip(), True, draft.priority, False, house.now(), draft.facts
     )
+    adapter = house.open_indexer(record, secret or None)
+    try:
+        return await _tried(adapter)
+    finally:
+        await adapter.close()
 
 
-def went_well(house: House, id: int) -> Notes:
-    """It answered: whatever pause there was ends. Returns what is to be written of it."""
-    registry, now = house.registry, house.now()
-    record = registry.records.get(id)
-    if record is None:
-        return Notes(now)
-    key = f"{ALERT}{record.key}"
-    alarms = [(key, None)] if key in registry.alarmed or record.standing != FINE else []
-    registry.alarmed.discard(key)
-    if record.standing == FINE:
-        return Notes(now, alarms=alarms)
-    registry.records[id] = replace(record, standing=FINE)
-    return Notes(now, alarms=alarms, stood=[(id, FINE)])
+async def _test_mam(house: House, known: IndexerRecord | None, session: str | None) -> IndexerHealth:
+    if not session:
+        return await test_one(house, MAM_ID)
+    health = await _renew(house, session)
+    if known is None and not health.ok:
+        await remove(house, MAM_ID, "earmark")
+    return health
 
 
-def went_wrong(house: House, id: int, error: EarmarkError) -> Notes:
-    """It failed, by its own fault: it is paused and there is an alert. Returns what is to be written of it."""
-    registry, now = house.registry, house.now()
-    record = registry.records.get(id)
-    if record is None:
-        return Notes(now)
-    asked_for = error.retry_after_secs if isinstance(error, WaitError) else None
-    standing = after_failure(record.standing, error.reason, now, asked_for)
-    registry.records[id] = replace(record, standing=standing)
-    key = f"{ALERT}{record.key}"
-    registry.alarmed.add(key)
-    return Notes(now, alarms=[(key, error.reason)], stood=[(id, standing)])
+async def _renew(house: House, session: str) -> IndexerHealth:
+    """Put a session of MyAnonamouse into use; row 1 is there at once. Raises `BadIndexer` for what cannot be one."""
+    try:
+        health = await house.renew_session(session)
+    except PermanentError as error:
+        raise _bad("secret", error.reason.message) from error
+    await session_renewed(house, health)
+    return health
+
+
+async def session_renewed(house: House, health: IndexerHealth) -> None:
+    """The tracker has a new session, which it takes or not: whatever was wrong with the old one is over."""
+    await listed(house)
+    if MAM_ID in house.registry.records:
+        notes = went_well(house, MAM_ID) if health.ok else Notes(house.now(), stood=_unpaused(house, MAM_ID))
+        await house.registry.pen.keep(notes)
+
+
+def _unpaused(house: House, id: int) -> list[tuple[int, Standing]]:
+    record = house.registry.records[id]
+    standing = replace(record.standing, disabled_till=None)
+    house.registry.records[id] = replace(record, standing=standing)
+    return [(id, standing)]
+
+
+async def _reopened(house: House, record: IndexerRecord, secret: str | None) -> IndexerRecord:
+    """The adapter anew, with the new address or key. The old one is closed only when the new one stands."""
+    stored = secret if secret is not None else await house.vault.get(_secret_name(record.id))
+    adapter = house.open_indexer(record, stored or None)
+    old = house.indexers.get(record.key)
+    house.indexers[record.key] = adapter
+    await _keep_secret(house, record.id, secret)
+    if old is not None:
+        await old.close()
+    return replace(record, standing=FINE, capabilities=None, capabilities_at=None)
+
+
+def _wire(facts: IndexerFacts) -> tuple[object, ...]:
+    """What an adapter is opened with: when any of it changes it is opened anew."""
+    return (
+        facts.url, facts.timeout_secs, facts.requests_per_second, facts.categories, facts.upstream_ids, facts.prefer_magnet,
+        facts.minimum_seeders,
+    )  # fmt: skip
+
+
+def _within_settings(known: IndexerRecord, draft: IndexerDraft) -> IndexerDraft:
+    """The draft of an indexer that the settings made. Raises `BadIndexer` where it would change what stands there."""
+    fixed = ("url", "timeout_secs", "requests_per_second", "upstream_ids")
+    facts = replace(draft.facts, url=draft.facts.url.rstrip("/"))
+    for name in fixed:
+        if getattr(facts, name) != getattr(known.facts, name):
+            raise _bad(name, f"This of {known.name} stands in the settings: change it there.", "indexer_managed")
+    if draft.secret and known.id != MAM_ID:
+        raise _bad("secret", f"The key of {known.name} stands in the settings: change it there.", "indexer_managed")
+    return replace(draft, facts=facts)
+
+
+def _refuse_faults(draft: IndexerDraft, known: IndexerRecord | None, others: Collection[IndexerRecord]) -> None:
+    for name, message in faults_of(draft, known, others):
+        raise _bad(name, message)
+
+
+def _bad(name: str, message: str, code: str = "bad_indexer") -> BadIndexer:
+    return BadIndexer(Reason(code, message, "Correct it and save again.", {"field": name}))
+
+
+def _secret_name(id: int) -> str:
+    return f"indexer:{id}"
+
+
+async def _keep_secret(house: House, id: int, secret: str | None) -> None:
+    if secret:
+        await house.vault.put(_secret_name(id), secret)
+    elif secret is not None:
+        await house.vault.forget(_secret_name(id))
+
+
+async def _tell(house: House, what: str, record: IndexerRecord, actor: str) -> None:
+    async with house.write() as tx:
+        note: JsonObject = {"what": what, "indexer": record.name, "id": record.id, "actor": actor}
+        await events.append(tx, None, "note", note, house.now())
+
+
+# --- at the start, and now and then -------------------------------------------------------------------------------------
+
+
+async def open_added(house: House) -> None:
+    """Open the indexers that were added by hand. One that cannot be opened stays listed, and its standing says why. Pauses
+    that a new key or session would end, end with a start: it may have brought one."""
+    for record in await listed(house):
+        cause = record.standing.reason
+        if cause is not None and (cause.code.startswith("session_") or cause.code == "api_key_refused"):
+            await house.registry.pen.keep(Notes(house.now(), stood=_unpaused(house, record.id)))
+        if record.managed or record.key in house.indexers or record.key != f"indexer-{record.id}":
+            continue
+        try:
+            secret = await house.vault.get(_secret_name(record.id))
+            house.indexers[record.key] = house.open_indexer(record, secret)
+        except EarmarkError as error:
+            log.warning("indexer_not_opened", indexer=record.key, code=error.reason.code)
+            now = house.now()
+            house.registry.records[record.id] = replace(record, standing=Standing(1, now, now, None, error.reason))
+
+
+async def tidy(house: House) -> float:
+    """Forget old offers and questions, and read anew what indexers can be asked where that is a day old. Returns the
+    seconds until it wants to be done again."""
+    now, settings = house.now(), house.settings
+    async with house.db.write() as tx:
+        await offers.forget_before(tx, now - timedelta(days=settings.search.remember_days))
+        await asked.forget_before(tx, now - timedelta(days=settings.processing.history_days))
+    for record in await listed(house):
+        if record.enabled and unusable(house, record) is None and stale(record, now):
+            try:
+                await capabilities(house, record)
+            except EarmarkError as error:
+                log.info("capabilities_not_read", indexer=record.key, code=error.reason.code)
+    return TIDY_SECS
 
 
 # --- tests --------------------------------------------------------------------------------------------------------------
@@ -218,7 +297,7 @@ async def test_one(house: House, id: int) -> IndexerHealth:
         trouble = unusable(house, record)
         return IndexerHealth(False, _told(trouble.reason) if trouble else "It is not open.")
     began = time.monotonic()
-    health = await tried(adapter)
+    health = await _tried(adapter)
     notes = went_well(house, id) if health.ok else Notes(house.now())
     row = noted(house, id, "indexerInfo", health.ok, began, data={"what": "test"})
     await house.registry.pen.keep(replace(notes, asked=(row,)))
@@ -231,7 +310,7 @@ async def test_all(house: House) -> dict[int, IndexerHealth]:
     return dict(zip(ids, await asyncio.gather(*(test_one(house, id) for id in ids)), strict=True))
 
 
-async def tried(adapter: Indexer) -> IndexerHealth:
+async def _tried(adapter: Indexer) -> IndexerHealth:
     """The adapter's own test, with every error told as its answer."""
     try:
         async with asyncio.timeout(TEST_SECS):
@@ -240,22 +319,6 @@ async def tried(adapter: Indexer) -> IndexerHealth:
         return IndexerHealth(ok=False, message=_told(error.reason))
     except TimeoutError:
         return IndexerHealth(ok=False, message=f"No answer came within {TEST_SECS:.0f} seconds.")
-
-
-def noted(
-    house: House,
-    id: int,
-    type: AskedType,
-    successful: bool,
-    began: float,
-    *,
-    source: str = "earmark",
-    host: str = "",
-    data: Mapping[str, str] | None = None,
-) -> Asked:
-    """The history row of a question that began at `began` (monotonic) and ends now."""
-    elapsed_ms = round((time.monotonic() - began) * 1000)
-    return Asked(id, house.now(), type, successful, elapsed_ms, source, host, dict(data or {}))
 
 
 def _told(reason: Reason) -> str:
@@ -299,12 +362,3 @@ async def _ask_capabilities(adapter: Indexer, record: IndexerRecord) -> Capabili
             return await adapter.capabilities()
     except TimeoutError:
         raise late(record) from None
-
-
-def late(record: IndexerRecord) -> EarmarkError:
-    return WaitError.of(
-        "indexer_late",
-        f"{record.name} has not answered in time.",
-        "Ask again; when this repeats, see whether the site is slow or its pace is set too low.",
-        indexer=record.key,
-    )

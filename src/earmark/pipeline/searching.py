@@ -17,9 +17,10 @@ from earmark.core.reasons import EarmarkError, PermanentError
 from earmark.core.release import Release
 from earmark.http import WaitError
 from earmark.pipeline.house import House, log
-from earmark.pipeline.indexing import UnknownIndexer, adapter_of, late, listed, noted, unusable, went_well, went_wrong
+from earmark.pipeline.indexing import UnknownIndexer, adapter_of, listed
 from earmark.pipeline.limits import take_one
 from earmark.pipeline.registry import Heard, Notes
+from earmark.pipeline.standing import late, noted, unusable, went_well, went_wrong
 from earmark.ports import Indexer, Magnet, SearchQuery
 from earmark.store import Offer
 from earmark.store.asked import AskedType
