@@ -6,13 +6,16 @@ neither JSON nor XML.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from earmark.core.newznab import AUDIOBOOK, EBOOK, name_of
 from earmark.core.release import Release
 from earmark.core.wish import Kind
 
+T = TypeVar("T", float, None)
 AUTHORS_SHOWN = 5
 THREE_LETTERS = {
     "en": "ENG", "zh": "CHI", "es": "SPA", "hi": "HIN", "ru": "RUS", "bg": "BUL", "ca": "CAT", "cs": "CZE", "da": "DAN",
@@ -56,13 +59,13 @@ def shown(release: Release, *, structured: bool, vip_member: bool, now: datetime
     """`structured`: the indexer tells title and authors apart (MyAnonamouse), so the line is put together here; else its
     title is the line. A release without a date is shown as of `now`: programs refuse lists with holes."""
     free = release.freeleech.for_account(vip_member=vip_member)
-    down = release.download_factor if release.download_factor is not None else (0.0 if free else 1.0)
-    up = release.upload_factor if release.upload_factor is not None else 1.0
+    down = _sane(release.download_factor, 0.0 if free else 1.0)
+    up = _sane(release.upload_factor, 1.0)
     language = _three_letters(release.language)
     filetype = " ".join(kind.upper() for kind in release.filetypes) or None
     return Shown(
         guid=release.guid,
-        title=_line(release, language, filetype) if structured else release.title,
+        title=(_line(release, language, filetype) if structured else release.title) or release.guid,
         size_bytes=release.size_bytes or 0,
         published_at=release.published_at or now,
         categories=tuple((n, name_of(n)) for n in release.categories or _by_kind(release.kind)),
@@ -80,9 +83,14 @@ def shown(release: Release, *, structured: bool, vip_member: bool, now: datetime
         book_title=release.title if structured else None,
         language=language,
         filetype=filetype,
-        min_ratio=release.min_ratio,
+        min_ratio=_sane(release.min_ratio, None),
         min_seed_secs=release.min_seed_secs,
     )
+
+
+def _sane(factor: float | None, otherwise: T) -> float | T:
+    """Feeds write what they like; neither JSON nor a reader takes a factor that is no number."""
+    return factor if factor is not None and math.isfinite(factor) and factor >= 0 else otherwise
 
 
 def _line(release: Release, language: str | None, filetype: str | None) -> str:
@@ -117,11 +125,12 @@ def _description(release: Release, language: str | None, filetype: str | None) -
         return release.description
     facts = (
         release.tags,
+        ", ".join(f"{one.name} {one.index}".strip() for one in release.series),
         f"Narrated by {', '.join(release.narrators)}" if release.narrators else "",
         language,
         filetype,
     )
-    return ", ".join(fact for fact in facts if fact) or release.title
+    return ", ".join(fact for fact in facts if fact) or release.title or release.guid
 
 
 def _by_kind(kind: Kind | None) -> tuple[int, ...]:

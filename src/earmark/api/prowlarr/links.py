@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from earmark.api.auth import presented_key
@@ -31,6 +32,21 @@ _HOST = re.compile(
 )
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}/?")
 _TOKEN = re.compile(r"(?P<day>[0-9]{1,7})\.(?P<seal>[A-Za-z0-9_-]{22})", re.ASCII)
+
+
+class _IndexerNumber(Convertor[int]):
+    """`{id:number}` in paths. Starlette's `int` takes more digits than Python turns into a number."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _IndexerNumber())
 
 
 def linker(request: HTTPConnection) -> Callable[[Offer], str]:
