@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from earmark.core.newznab import CUSTOM, kind_of
 from earmark.core.reading import Evidence, Piece, Role, read
+from earmark.core.reading.anatomy import without_marks
 from earmark.core.reading.words import clean, tokens
 from earmark.core.release import Release
 from earmark.core.wish import BookWish, Kind
@@ -19,6 +20,7 @@ SPOKEN = frozenset({"audio", "unabridged", "abridged", "dramatised"})  # marks t
 NOT_BOOKS = (range(1000, 3000), range(4000, 7000))  # consoles, films, programs, television
 
 _BARE_NAME = re.compile(r"(?:[^\W\d_][\w.'’-]*\s+){1,3}[^\W\d_][\w.'’-]*")
+_NOTE = re.compile(r"\s*[\[(]([^\[\]()]*)[\])]$")
 _SMALL = frozenset(("of", "and", "in", "to", "the", "a", "an", "for", "at", "on"))
 
 
@@ -63,8 +65,7 @@ def _kind(release: Release, told: Evidence) -> Kind | None:
 def _title_and_authors(release: Release, told: Evidence) -> tuple[str, tuple[str, ...]]:
     line = " ".join(clean(release.title).split())
     if release.authors:
-        first = told.pieces[0] if told.pieces else None
-        return (_without_tail(first) if first and len(told.pieces) == 1 else line) or line, _names(release.authors)
+        return _without_notes(line), _names(release.authors)
     named = _names(author.value for author in told.authors)
     sure = [piece for piece in told.pieces if piece.role is Role.TITLE]
     if sure:
@@ -79,6 +80,13 @@ def _title_and_authors(release: Release, told: Evidence) -> tuple[str, tuple[str
     if _may_be_a_person(last.text):
         return _without_tail(first) or line, _names([last.text])
     return " - ".join(_without_tail(piece) for piece in told_apart) or line, ()
+
+
+def _without_notes(line: str) -> str:
+    """A title of its own, without marks in brackets behind it: "Dune [Unabridged]"; "Wool (Silo 1)" stays."""
+    while (note := _NOTE.search(line)) and note.start() and without_marks(f"x {note[1]}") == "x":
+        line = line[: note.start()]
+    return line
 
 
 def _without_tail(piece: Piece) -> str:

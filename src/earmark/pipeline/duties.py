@@ -34,13 +34,14 @@ async def watch_duties(house: House) -> float:
 
 
 async def resume_what_owes(house: House, statuses: Mapping[InfoHash, TorrentStatus]) -> None:
-    """A private torrent that has not seeded its hours is never left paused (C-057)."""
+    """A private torrent that has not seeded its hours is never left paused (C-057). One that another program took is that
+    program's to run: its standing still is told instead."""
     for status in statuses.values():
         if not status.private or status.progress < 1.0 or status.state is not TorrentState.PAUSED:
             continue
         async with house.db.read() as tx:
             record = await torrents.get(tx, status.info_hash)
-        if record is None or is_done(house, record):
+        if record is None or record.ticket_id is None or is_done(house, record):
             continue
         await house.client.resume(status.info_hash)
         async with house.write() as tx:
@@ -61,18 +62,36 @@ def is_done(house: House, record: TorrentRecord) -> bool:
 
 def _trouble(house: House, record: TorrentRecord, held: Mapping[InfoHash, TorrentStatus]) -> Reason | None:
     status = held.get(record.info_hash)
+    if status is not None and status.state is TorrentState.PAUSED:
+        return _stands_still(house, record) if record.ticket_id is None and record.private else None
     if status is not None:
         return status.error if status.state is TorrentState.ERROR else None
     if record.last_seen_at is not None and house.now() - record.last_seen_at < GONE_AFTER:
         return None
-    owed = needed_seconds(record.indexer or "", house.settings.seeding.hours) - record.seeding_secs
+    owed = _owed(house, record)
     return Reason(
         "torrent_gone",
         f"“{record.name}” is no longer in {house.client.name}"
         + ("." if is_done(house, record) else f", and still owes its tracker {owed / 3600:.1f} h of seeding."),
-        "Add its torrent to the client again over the same files, or retry the ticket.",
+        "Add its torrent to the client again over the same files"
+        + (", or retry the ticket." if record.ticket_id else "."),
         {"info_hash": record.info_hash, "seeded_secs": record.seeding_secs, "owed_secs": max(owed, 0)},
     )
+
+
+def _stands_still(house: House, record: TorrentRecord) -> Reason:
+    owed = _owed(house, record)
+    return Reason(
+        "torrent_paused_owing",
+        f"“{record.name}”, which another program took, is paused in {house.client.name} and still owes its tracker "
+        f"{owed / 3600:.1f} h of seeding.",
+        f"Let it go on in {house.client.name}: Earmark leaves alone what another program runs.",
+        {"info_hash": record.info_hash, "seeded_secs": record.seeding_secs, "owed_secs": max(owed, 0)},
+    )
+
+
+def _owed(house: House, record: TorrentRecord) -> int:
+    return needed_seconds(record.indexer or "", house.settings.seeding.hours) - record.seeding_secs
 
 
 async def _tell(house: House, tx: Tx, record: TorrentRecord, key: str, trouble: Reason | None) -> None:

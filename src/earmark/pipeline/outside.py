@@ -3,8 +3,10 @@ taken: it is remembered, and when a client of ours turns out to hold it, its see
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from earmark.core.reasons import PermanentError, Reason
 from earmark.core.states import TicketState
@@ -12,10 +14,14 @@ from earmark.core.torrents import InfoHash, TorrentStatus
 from earmark.pipeline.grab import bring, torrent_record
 from earmark.pipeline.house import House
 from earmark.pipeline.searching import Asker
+from earmark.pipeline.torrentbox import Box
 from earmark.ports import Magnet
 from earmark.store import Offer, OutsideGrab, Page, TorrentRecord, Tx, indexers, offers, tickets, torrents
 
 S = TicketState
+
+UNCLAIMED_AFTER = timedelta(days=1)  # what was fetched just now may not be on record yet
+CLEAR_EVERY_SECS = 6 * 3600.0
 
 
 class OfferUnknown(PermanentError):
@@ -97,6 +103,23 @@ async def _adopt(house: House, tx: Tx, grab: OutsideGrab, status: TorrentStatus)
         fresh = replace(fresh, name=status.name or fresh.name, size_bytes=status.total_bytes)
     private = fresh.private or status.private
     await torrents.record(tx, replace(fresh, private=private, save_path=status.save_path or fresh.save_path))
+
+
+async def clear_box(house: House) -> float:
+    """Throw away our copies of torrents that nothing refers to any more: no torrent on record, no ticket, and no link that
+    still works. Wants to be done again after some hours."""
+    now = house.now()
+    box = Box(house.torrent_dir)
+    old = await asyncio.to_thread(box.older_than, now - UNCLAIMED_AFTER)
+    still = now - timedelta(days=house.settings.search.remember_days)
+    async with house.db.read() as tx:
+        needed = await tickets.all_counted_on(tx)
+        taken = await offers.taken_of_hashes(tx, old)
+        held = await torrents.of_hashes(tx, old)
+    for info_hash in old - needed - held.keys():
+        if info_hash not in taken or taken[info_hash].last_at < still:
+            box.forget(info_hash)
+    return CLEAR_EVERY_SECS
 
 
 async def _is_its_ticket(tx: Tx, offer: Offer, asker: Asker) -> bool:

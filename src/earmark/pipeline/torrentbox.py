@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 from earmark.core.reasons import PermanentError, Reason
@@ -37,6 +38,11 @@ class Box:
     def forget(self, info_hash: InfoHash) -> None:
         for suffix in ("torrent", "magnet"):
             (self._folder / f"{info_hash}.{suffix}").unlink(missing_ok=True)
+
+    def older_than(self, at: datetime) -> set[InfoHash]:
+        """What was last put in before then."""
+        files = [file for suffix in ("torrent", "magnet") for file in self._folder.glob(f"*.{suffix}")]
+        return {InfoHash(file.stem) for file in files if file.stat().st_mtime < at.timestamp()}
 
     def sweep(self) -> None:
         """Remove what a crash left half written. Only while nobody else writes here."""

@@ -104,11 +104,13 @@ async def taken_page(tx: Tx, *, limit: int = 50, offset: int = 0) -> Page[Outsid
 
 
 async def taken_of_hashes(tx: Tx, hashes: Collection[str]) -> dict[str, OutsideGrab]:
-    """What others took among these torrents, by info-hash."""
+    """What others took among these torrents, by info-hash; of several the latest."""
     found: dict[str, OutsideGrab] = {}
     wanted = sorted(hashes)
     for start in range(0, len(wanted), CHUNK):
-        rows = await tx.execute(select(outside_grab).where(o.info_hash.in_(wanted[start : start + CHUNK])))
+        rows = await tx.execute(
+            select(outside_grab).where(o.info_hash.in_(wanted[start : start + CHUNK])).order_by(o.last_at)
+        )
         found |= {str(row.info_hash): _outside(row) for row in rows}
     return found
 
