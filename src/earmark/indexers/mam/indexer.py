@@ -14,17 +14,18 @@ from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Account, Release
 from earmark.core.torrentfile import MAX_TORRENT_BYTES
-from earmark.core.wish import Kind
 from earmark.http import Answer, answer_not_understood
+from earmark.indexers.asking import wording
 from earmark.indexers.errors import not_our_release, search_refused
 from earmark.indexers.mam.account import ACCOUNT_PATH, read_account
 from earmark.indexers.mam.answers import json_object
+from earmark.indexers.mam.categories import CAPABILITIES, EVERYTHING, Wanted, is_wanted, wanted_for
 from earmark.indexers.mam.download import DOWNLOAD_PATH, torrent_bytes
 from earmark.indexers.mam.query import SEARCH_PATH, SMALLEST_PAGE, page_size, search_body
 from earmark.indexers.mam.rows import NOTHING_FOUND, Page, read_page
 from earmark.indexers.mam.session import MamSession, SessionStore
 from earmark.indexers.pacing import Pacer
-from earmark.indexers.text import clean, words_of
+from earmark.indexers.text import clean
 from earmark.ports import IndexerHealth, SearchQuery
 
 log = structlog.get_logger(__name__)
@@ -55,20 +56,22 @@ class MamIndexer:
     async def search(self, query: SearchQuery) -> Sequence[Release]:
         """Page by page until the limit, the site's own count, or a page with nothing new (the site stops early at
         times, whatever it counts)."""
-        words = words_of(query.text)
-        if not words or query.limit < 1:
+        words = wording(query)
+        wanted = wanted_for(query.kind, query.categories)
+        if words is None or wanted is None:
             return []
         releases: dict[str, Release] = {}
         received = 0
         for _ in range(MAX_PAGES):
-            page = await self._page(words, query.kind or Kind.AUDIOBOOK, received, page_size(query.limit))
+            start = query.offset + received
+            page = await self._page(words, wanted, start, page_size(query.limit - received))
             known = len(releases)
             releases.update((r.guid, r) for r in page.releases if r.guid not in releases)
             received += page.received
-            exhausted = page.found is not None and received >= page.found
-            if len(releases) == known or exhausted or len(releases) >= query.limit:
+            exhausted = page.found is not None and query.offset + received >= page.found
+            if len(releases) == known or exhausted or received >= query.limit:
                 break
-        return list(releases.values())[: query.limit]
+        return [r for r in releases.values() if is_wanted(r.categories, query.categories)][: query.limit]
 
     async def fetch(self, release: Release) -> bytes:
         """The .torrent of a release, sound and private. Raises `BadTorrent`, the session's errors, `TorrentGone`,
@@ -84,7 +87,8 @@ class MamIndexer:
         )
 
     async def capabilities(self) -> Capabilities:
-        return Capabilities()
+        """The site tells nothing of the kind by itself; these are known."""
+        return CAPABILITIES
 
     async def account(self) -> Account:
         return await self._session.call("GET", ACCOUNT_PATH, self._read_account)
@@ -93,7 +97,7 @@ class MamIndexer:
         """Reads the account and looks at the newest release: the two things everything else rests on."""
         try:
             who = await self.account()
-            await self._page("", Kind.AUDIOBOOK, 0, SMALLEST_PAGE)
+            await self._page("", EVERYTHING, 0, SMALLEST_PAGE)
         except EarmarkError as error:
             return IndexerHealth(ok=False, message=f"{error.reason.message} {error.reason.action}")
         return IndexerHealth(ok=True, message=f"Signed in as {who.username} and allowed to search.", account=who)
@@ -108,8 +112,8 @@ class MamIndexer:
     def _read_account(self, answer: Answer) -> Account:
         return read_account(json_object(answer, self._session.site), self._session.site)
 
-    async def _page(self, words: str, kind: Kind, start: int, perpage: int) -> Page:
-        body = search_body(words, kind, start=start, perpage=perpage)
+    async def _page(self, words: str, wanted: Wanted, start: int, perpage: int) -> Page:
+        body = search_body(words, wanted, start=start, perpage=perpage)
         page = await self._session.call("POST", SEARCH_PATH, self._read_page, body=body)
         for row in page.skipped:
             log.warning("row_skipped", indexer=self.name, position=row.position, row_id=row.row_id, why=row.why)

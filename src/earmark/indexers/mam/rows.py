@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from earmark.core.release import Freeleech, Release
 from earmark.core.wish import Kind
 from earmark.indexers.mam import fields
+from earmark.indexers.mam.categories import newznab_of
 from earmark.indexers.mam.languages import iso_language
 
 REAL_SITE = "https://www.myanonamouse.net"
 ABRIDGED = 32  # bit of `browseflags`
+MIN_RATIO, MIN_SEED_SECS = 1.0, 72 * 3600  # the site's rule for every release (mam-api.md §8), as Prowlarr tells it
 NOTHING_FOUND = "Nothing returned, out of"
 
 BY_MEDIA_TYPE = {
@@ -98,6 +100,11 @@ def read_row(row: object, *, base_url: str, indexer: str) -> Release:
         isbn=isbn,
         asin=asin,
         category=fields.text(row.get("catname")) or None,
+        categories=newznab_of(
+            fields.count(row.get("main_cat")), fields.count(row.get("category")), fields.count(row.get("mediatype"))
+        ),
+        min_ratio=MIN_RATIO,
+        min_seed_secs=MIN_SEED_SECS,
         seeders=fields.count(row.get("seeders")),
         leechers=fields.count(row.get("leechers")),
         grabs=fields.count(row.get("times_completed")),
