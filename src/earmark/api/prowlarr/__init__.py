@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from earmark.api.prowlarr import search, system
+from earmark.api.prowlarr import downloads, grab, search, system, torznab
 
 
 def routers(base: str) -> tuple[tuple[APIRouter, str], ...]:
     """Every router of this face with the prefix it is put under."""
-    api = f"{base}/api/v1"
-    ours = (system.user, system.admin, search.user)
-    return ((system.root, base), *((router, api) for router in ours))
+    of_the_api = (system.user, system.admin, search.user, grab.user)
+    at_the_root = (system.root, torznab.router, downloads.router)
+    return (*((one, f"{base}/api/v1") for one in of_the_api), *((one, base) for one in at_the_root))
 
 
 def is_face(base: str) -> Callable[[str], bool]:

@@ -3,13 +3,14 @@ FluentValidation's list and ASP.NET's problem details. What can be done about a 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.responses import Response
 
 from earmark.api.problems import PROBLEM_JSON, status_of
@@ -27,8 +28,13 @@ def clean(text: str) -> str:
 
 
 def answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    """`body` (plain dicts and lists, without None) as JSON."""
-    return Response(to_json(body), status, headers=dict(headers or {}), media_type=JSON)
+    """`body` (plain dicts and lists, without None) as JSON. Halves of characters, which only a caller's own words bring in
+    here, become question marks."""
+    try:
+        text = to_json(body)
+    except PydanticSerializationError:
+        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, status, headers=dict(headers or {}), media_type=JSON)
 
 
 def complaint(status: int, message: str, description: str = "", headers: Mapping[str, str] | None = None) -> Response:
