@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 
+from earmark.addresses import is_public, origin_of
 from earmark.core.reasons import PermanentError
 from earmark.http import SiteUnavailable, new_client
-from earmark.metadata.pictures import MAX_PICTURE_BYTES, fetch_picture, is_public, origin_of
+from earmark.metadata.pictures import MAX_PICTURE_BYTES, fetch_picture
 
 JPEG = b"\xff\xd8\xff\xe0" + b"0" * 100
 NAMES = {

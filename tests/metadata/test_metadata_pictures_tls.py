@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from earmark import addresses
 from earmark.http import SiteUnavailable
 from earmark.metadata import pictures
 
@@ -76,7 +77,7 @@ async def fetch(name: str, pem: Path) -> tuple[bytes | None, list[str]]:
 
 @pytest.fixture(autouse=True)
 def loopback_counts_as_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "is_public", lambda address: True)
+    monkeypatch.setattr(addresses, "is_public", lambda address: True)
 
 
 async def test_the_certificate_is_checked_for_the_name_that_was_written(tmp_path: Path) -> None:

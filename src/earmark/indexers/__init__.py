@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from earmark.core.indexing import IndexerFacts, IndexerRecord, IndexerSort
 from earmark.http import new_client
+from earmark.indexers.link import LinkFetcher
 from earmark.indexers.mam import MamIndexer, SessionStore
 from earmark.indexers.pacing import Pacer
 from earmark.indexers.prowlarr import ProwlarrIndexer
@@ -23,7 +24,16 @@ from earmark.indexers.upstream import Upstream
 from earmark.ports import Indexer, Sleep
 from earmark.settings import Settings
 
-__all__ = ["MamIndexer", "ProwlarrIndexer", "SessionStore", "TorznabIndexer", "open_indexer", "open_indexers"]
+__all__ = [
+    "LinkFetcher",
+    "MamIndexer",
+    "ProwlarrIndexer",
+    "SessionStore",
+    "TorznabIndexer",
+    "open_indexer",
+    "open_indexers",
+    "open_link_fetcher",
+]
 
 
 def _utc_now() -> datetime:
@@ -91,6 +101,19 @@ def open_indexer(
             upstream(record.key, facts, key), categories=facts.categories, upstream_ids=facts.upstream_ids
         )
     raise ValueError(f"{record.sort} has a session, which the settings open")
+
+
+def open_link_fetcher(
+    *,
+    known_hosts: Callable[[], frozenset[str]],
+    timeout_secs: float = 30.0,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    clock: Callable[[], datetime] = _utc_now,
+) -> LinkFetcher:
+    """The fetcher of pushed releases. `known_hosts`: host names (without ports) that may be asked though they are not
+    public, such as those of the house's indexers."""
+    http = new_client(timeout_secs, transport)
+    return LinkFetcher(http, clock=clock, timeout_secs=timeout_secs, known_hosts=known_hosts)
 
 
 def _upstream(

@@ -63,6 +63,14 @@ class NotOurRelease(PermanentError):
     """A release was brought to an indexer that never offered it."""
 
 
+class LinkNotAllowed(PermanentError):
+    """A pushed download link leads where Earmark does not go."""
+
+
+class LinkRefused(PermanentError):
+    """The place behind a pushed download link does not let us have the torrent."""
+
+
 NEW_SESSION = (
     "Create a new session on the site (Preferences → Security), for the address Earmark runs at, and put its mam_id "
     "into the settings."
@@ -204,6 +212,28 @@ def key_refused(site: str, **evidence: JsonValue) -> KeyRefused:
             "api_key_refused",
             f"{site} refused the API key.",
             "Copy the key from the service's own page into the settings.",
+            evidence,
+        )
+    )
+
+
+def link_not_allowed(host: str) -> LinkNotAllowed:
+    return LinkNotAllowed(
+        Reason(
+            "link_not_allowed",
+            f"The download link leads to {host}, which is neither a public address nor a service of this house.",
+            "Add that service as an indexer in the settings, or push a link that can be reached from outside.",
+            {"host": host},
+        )
+    )
+
+
+def link_refused(host: str, **evidence: JsonValue) -> LinkRefused:
+    return LinkRefused(
+        Reason(
+            "link_refused",
+            f"{host} does not hand out the torrent behind the download link: it wants a key or a sign-in.",
+            "Push the release again with a fresh link that carries its own key.",
             evidence,
         )
     )

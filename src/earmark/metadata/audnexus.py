@@ -15,13 +15,14 @@ from datetime import datetime
 import httpx2
 import structlog
 
+from earmark.addresses import Resolve, origin_of, resolve
 from earmark.core.binding import Chapter
 from earmark.core.scoring import people_similarity, similarity, title_similarity
 from earmark.core.wish import BookWish
 from earmark.http import WaitError, answer_not_understood
 from earmark.metadata.asking import JsonService
 from earmark.metadata.audnexus_facts import asin_of, largest, read_book, read_chapters, read_products
-from earmark.metadata.pictures import Resolve, fetch_picture, origin_of, resolve
+from earmark.metadata.pictures import fetch_picture
 from earmark.ports import BookFacts
 
 log = structlog.get_logger(__name__)
