@@ -38,7 +38,7 @@ __all__ = ["Filed", "GrabFailed", "OfferUnknown", "Pushed", "grab", "push"]
 
 S = TicketState
 
-PUSHED = "push"  # the key of releases that belong to no indexer of ours, and of the fetcher of their links
+PUSHED = "push"  # the key of releases that belong to no indexer of ours
 MAM_HOST, MAM_DOWNLOAD = "www.myanonamouse.net", "/tor/download.php"
 LINK_CHARS = 8000
 GRABS = uuid.UUID("6d1b0c1e-6f0e-5b57-9d0e-0d6a4c1f7a3e")  # the space that tickets' ids are made in
@@ -178,8 +178,7 @@ async def _fetch_link(
     asked = replace(release, download_ref=link, private=False)
     if record is not None and record.sort is not IndexerSort.MAM:
         return await searching.fetch(house, record, asked, asker=asker)
-    fetcher = house.indexers.get(PUSHED)
-    if fetcher is None:
+    if house.link_fetcher is None:
         raise PermanentError(
             Reason(
                 "bad_download_link",
@@ -187,7 +186,7 @@ async def _fetch_link(
                 "Push a magnet link, or grab the release by its guid.",
             )
         )
-    return await fetcher.fetch(replace(asked, indexer=PUSHED))
+    return await house.link_fetcher.fetch(replace(asked, indexer=PUSHED))
 
 
 def _link_of(pushed: Pushed) -> str:

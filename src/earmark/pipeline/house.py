@@ -126,6 +126,7 @@ class House:
     low_disks: dict[str, Reason] = field(default_factory=dict)  # by use, at the last look
     album_slots: asyncio.Semaphore | None = None  # tracks encoded at a time, over all albums; made by the first one
     rates: tuple[int, int] = (0, 0)  # bytes a second down and up, over all torrents
+    link_fetcher: Indexer | None = None  # for links that other programs push; no place to search, so it is not listed
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # gone once nobody waits
     open_indexer: Callable[[IndexerRecord, str | None], Indexer] = _no_opener  # with its secret; of those added by hand
     registry: Registry = field(init=False)
