@@ -206,6 +206,7 @@ async def test_a_site_that_is_away_is_told_as_an_alert_and_waited_for(house: Hou
     assert waiting.state is TicketState.SEARCHING and waiting.waiting is not None
     assert [a.key for a in (await desk.home(house)).alerts] == ["indexer:another"]
     assert (await desk.health(house)).status == "error"
+    assert (await desk.test_indexers(house))["another"].ok  # which ends the pause after the failure at once
     await walk(house, acquire, ticket_id)
     assert (await desk.get(house, ticket_id)).state is TicketState.DOWNLOADING
     assert not (await desk.home(house)).alerts

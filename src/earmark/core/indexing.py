@@ -3,7 +3,7 @@ with one that somebody wants to add."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -98,6 +98,25 @@ class IndexerRecord:
     standing: Standing = FINE
 
 
+def turns(
+    order: Sequence[str], records: Sequence[IndexerRecord]
+) -> tuple[tuple[tuple[IndexerRecord, ...], ...], list[str]]:
+    """Who is asked after whom: those that `order` names (by key or by name, in any case) one by one, then all others
+    together. Besides, the names that mean none of them."""
+    stages: list[tuple[IndexerRecord, ...]] = []
+    unknown: list[str] = []
+    left = list(records)
+    for name in order:
+        called = name.strip().casefold()
+        meant = [one for one in records if called in {one.key.casefold(), one.name.casefold()}]
+        if not meant:
+            unknown.append(name)
+        elif meant[0] in left:
+            left.remove(meant[0])
+            stages.append((meant[0],))
+    return (*stages, *((tuple(left),) if left else ())), unknown
+
+
 @dataclass(frozen=True, slots=True)
 class IndexerDraft:
     """An indexer as somebody wants it. `secret` is its API key, or the session of MyAnonamouse; None keeps the stored one."""
@@ -143,7 +162,7 @@ def _faults_of_facts(sort: IndexerSort, facts: IndexerFacts) -> Iterator[tuple[s
     if any(number < 1 for number in facts.upstream_ids):
         yield "upstream_ids", "Numbers of indexers begin at 1."
     for limit in ("query_limit", "grab_limit"):
-        if (getattr(facts, limit) or 1) < 1:
+        if getattr(facts, limit) is not None and getattr(facts, limit) < 1:
             yield limit, "A limit is 1 or more; without one, leave it empty."
     for least in ("minimum_seeders", "seed_ratio", "seed_time_mins", "pack_seed_time_mins"):
         if (getattr(facts, least) or 0) < 0:

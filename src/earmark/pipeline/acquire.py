@@ -3,14 +3,14 @@ ticket first and does nothing when a former life of the process already did it."
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from earmark.core.decision import Decision, ScoredCandidate
+from earmark.core.indexing import IndexerRecord, turns
 from earmark.core.reasons import EarmarkError, JsonValue, PermanentError, Reason
 from earmark.core.release import Release
-from earmark.core.states import AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
+from earmark.core.states import ApprovalCode, AutoApproved, Matching, NeedsApproval, Pending, Searching, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import AlbumWish, Kind, Wish
 from earmark.pipeline.albums import check_album, list_files
@@ -18,16 +18,20 @@ from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.editions import on_our_shelf, replacing, weigh
 from earmark.pipeline.failover import blocked_gate, closed_to
 from earmark.pipeline.grab import admit_and_fetch, hand_to_client, look_into_pack
-from earmark.pipeline.house import House, log
+from earmark.pipeline.house import House
+from earmark.pipeline.indexing import listed
 from earmark.pipeline.mediaserver import refuse_present
 from earmark.pipeline.packs import held_release
+from earmark.pipeline.searching import TICKETS, search
 from earmark.pipeline.step import GO, STOP, Outcome, Step
 from earmark.pipeline.witness import hear_witness
-from earmark.ports import Indexer, SearchQuery
-from earmark.store import Event, Severity, alerts, candidates, decisions, events, tickets
+from earmark.ports import SearchQuery
+from earmark.store import Event, candidates, decisions, events, tickets
 from earmark.store.codec import as_json
 
 S = TicketState
+
+PATIENCE_SECS = 600.0  # a ticket waits as long as each indexer's own deadline lets it
 
 
 async def acquire(step: Step, ticket_id: TicketId) -> None:
@@ -47,7 +51,7 @@ async def acquire(step: Step, ticket_id: TicketId) -> None:
 
 
 async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
-    """Ask every indexer at once; keep what they offer with the ticket."""
+    """Ask the indexers, all at once or in the settings' order; keep what they offer with the ticket."""
     ticket = await _begin_search(house, ticket_id)
     if ticket.state is not S.SEARCHING:
         return GO
@@ -55,7 +59,7 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
         check_album(house.settings.library, ticket.request)
     check_request(house.settings.library, ticket.request)
     await refuse_present(house, ticket)
-    if not house.indexers:
+    if not any(record.enabled for record in await listed(house)):
         raise PermanentError(
             Reason(
                 "no_indexer",
@@ -65,16 +69,89 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
         )
     own_words = ticket.payload.query if isinstance(ticket.payload, Searching) else None
     held = await held_release(house, ticket) if own_words is None else None
-    found: list[Release] = [held] if held is not None else []
-    for text in queries(ticket.request.wish, own_words) if not found else ():
-        found = await _search_all(house, ticket, text)
-        if found:
-            break
-    offers = [ScoredCandidate(release=r, score=0.0, components=()) for r in _distinct(found)]
+    found = [held] if held is not None else await _ask_in_turn(house, ticket, own_words)
     async with house.write() as tx:
-        await candidates.replace(tx, ticket_id, offers)
-        await tickets.move(tx, ticket_id, Matching(house.now(), len(offers)), at=house.now(), actor="earmark")
+        await candidates.replace(tx, ticket_id, [_unjudged(release) for release in found])
+        await tickets.move(tx, ticket_id, Matching(house.now(), len(found)), at=house.now(), actor="earmark")
     return GO
+
+
+async def _ask_in_turn(house: House, ticket: Ticket, own_words: str | None) -> list[Release]:
+    """What is offered by the indexers that the settings' order names, one after another until one offers something
+    acceptable, and by the others after them. Raises the error when nobody answered at all."""
+    enabled = [record for record in await listed(house) if record.enabled]
+    stages, _ = turns(house.settings.search.order, enabled)
+    texts = queries(ticket.request.wish, own_words)
+    found: list[Release] = []
+    errors: list[EarmarkError] = []
+    heard = False
+    for number, stage in enumerate(stages, 1):
+        try:
+            found += await _ask_stage(house, ticket, stage, texts)
+            heard = True
+        except EarmarkError as error:
+            errors.append(error)
+        found = _distinct(found)
+        if number == len(stages):
+            break
+        enough = bool(found) and await _acceptable(house, ticket, found)
+        await _note_turn(house, ticket, stage, stages[number], enough, errors[-1] if errors else None)
+        if enough:
+            break
+    if errors and not heard:
+        raise next((error for error in errors if error.transient), errors[0])
+    return found
+
+
+async def _ask_stage(
+    house: House, ticket: Ticket, stage: Sequence[IndexerRecord], texts: Sequence[str]
+) -> list[Release]:
+    for text in texts:
+        found = await _search_all(house, ticket, stage, text)
+        if found:
+            return found
+    return []
+
+
+async def _acceptable(house: House, ticket: Ticket, found: Sequence[Release]) -> bool:
+    """Would one of these be taken, or put before a person as the right one?"""
+    async with house.db.read() as tx:
+        blocked = await closed_to(tx, ticket, [_unjudged(release) for release in found])
+    account = await house.fresh_account()
+    decision = await house.matcher.judge(
+        ticket.request.kind,
+        ticket.request.wish,
+        [release for release in found if release.guid not in blocked],
+        vip_member=bool(account and account.vip_member),
+    )
+    doubts = {reason.code for reason in decision.reasons}
+    return decision.chosen_idx is not None and ApprovalCode.NO_EXACT_MATCH not in doubts
+
+
+async def _note_turn(
+    house: House,
+    ticket: Ticket,
+    asked: Sequence[IndexerRecord],
+    following: Sequence[IndexerRecord],
+    enough: bool,
+    error: EarmarkError | None,
+) -> None:
+    """Say in the history who was asked, and why the next one was or was not."""
+    others = ", ".join(record.name for record in following)
+    before = ", ".join(record.name for record in asked)
+    if enough:
+        what, message = "order_ended", f"{before} offered an acceptable release, so {others} was not asked."
+    elif error is not None:
+        what, message = "next_in_order", f"{before} did not answer, so {others} is asked: {error.reason.message}"
+    else:
+        what, message = "next_in_order", f"{before} offered nothing acceptable, so {others} is asked."
+    note: dict[str, JsonValue] = {"what": what, "reason": {"message": message}}
+    async with house.write() as tx:
+        await events.append(tx, ticket.id, "note", note, house.now())
+
+
+def _unjudged(release: Release) -> ScoredCandidate:
+    return ScoredCandidate(release=release, score=0.0, components=())
 
 
 def queries(wish: Wish, own_words: str | None) -> list[str]:
@@ -97,34 +174,21 @@ async def _begin_search(house: House, ticket_id: TicketId) -> Ticket:
     return ticket
 
 
-async def _search_all(house: House, ticket: Ticket, text: str) -> list[Release]:
-    """Releases from all indexers. One that fails is told about; when all fail the error is the ticket's."""
+async def _search_all(house: House, ticket: Ticket, stage: Sequence[IndexerRecord], text: str) -> list[Release]:
+    """Releases from these indexers. One that fails is told about; when all fail the error is the ticket's."""
     query = SearchQuery(text=text, kind=ticket.request.kind)
-    answers = await asyncio.gather(*(_search_one(i, query) for i in house.indexers.values()))
-    errors = [a for a in answers if isinstance(a, EarmarkError)]
+    ids = [record.id for record in stage]
+    found = await search(house, query, ids=ids, asker=TICKETS, deadline_secs=PATIENCE_SECS, remember=False)
+    heard: dict[str, JsonValue] = {
+        answer.indexer.key: answer.count if answer.error is None else answer.error.reason.code
+        for answer in found.answers
+    }
     async with house.write() as tx:
-        for indexer, answer in zip(house.indexers.values(), answers, strict=True):
-            key = f"indexer:{indexer.name}"
-            if isinstance(answer, EarmarkError):
-                await alerts.raise_(tx, key, Severity.ERROR, answer.reason, house.now())
-            else:
-                await alerts.clear(tx, key, house.now())
-        heard: dict[str, JsonValue] = {
-            i.name: answer.reason.code if isinstance(answer, EarmarkError) else len(answer)
-            for i, answer in zip(house.indexers.values(), answers, strict=True)
-        }
         await events.append(tx, ticket.id, "note", {"what": "searched", "query": text, "answers": heard}, house.now())
-    if len(errors) == len(answers):
-        raise next((e for e in errors if e.transient), errors[0])
-    return [release for answer in answers if not isinstance(answer, EarmarkError) for release in answer]
-
-
-async def _search_one(indexer: Indexer, query: SearchQuery) -> Sequence[Release] | EarmarkError:
-    try:
-        return await indexer.search(query)
-    except EarmarkError as error:
-        log.warning("search_failed", indexer=indexer.name, code=error.reason.code)
-        return error
+    errors = [answer.error for answer in found.answers if answer.error is not None]
+    if found.all_failed:
+        raise next((error for error in errors if error.transient), errors[0])
+    return [offer.release for offer in found.offers]
 
 
 def _distinct(found: list[Release]) -> list[Release]:

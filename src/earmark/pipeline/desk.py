@@ -27,6 +27,7 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
 from earmark.core.torrents import InfoHash
 from earmark.core.wish import TicketRequest
+from earmark.pipeline import indexing
 from earmark.pipeline.ebooks import check_request
 from earmark.pipeline.failover import let_go, refuse
 from earmark.pipeline.grab import take_by_hand
@@ -51,7 +52,7 @@ from earmark.pipeline.views import (
     view,
 )
 from earmark.ports import IndexerHealth
-from earmark.store import Tx, alerts, candidates, events, tickets
+from earmark.store import Tx, candidates, events, tickets
 from earmark.store.codec import dump
 
 __all__ = [
@@ -304,20 +305,14 @@ async def set_mam_session(house: House, value: str, actor: str) -> IndexerHealth
     health = await house.renew_session(value)
     async with house.write() as tx:
         await events.append(tx, None, "note", {"what": "session_replaced", "actor": actor}, house.now())
-        if health.ok:
-            await alerts.clear(tx, "indexer:mam", house.now())
+    await indexing.session_renewed(house, health)
     return health
 
 
 async def test_indexers(house: House) -> dict[str, IndexerHealth]:
-    """Ask every indexer whether it would search for us now."""
-    answers: dict[str, IndexerHealth] = {}
-    for name, indexer in house.indexers.items():
-        try:
-            answers[name] = await indexer.test()
-        except EarmarkError as error:
-            answers[name] = IndexerHealth(ok=False, message=f"{error.reason.message} {error.reason.action}")
-    return answers
+    """Ask every indexer whether it would search for us now, by its key."""
+    keys = {record.id: record.key for record in await indexing.listed(house)}
+    return {keys[id]: health for id, health in (await indexing.test_all(house)).items() if id in keys}
 
 
 async def _move(tx: Tx, house: House, ticket: Ticket, payload: StatePayload, actor: str, *, wake: bool) -> Ticket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from earmark.core.indexing import (
     IndexerSort,
     Standing,
     faults_of,
+    turns,
 )
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
@@ -27,17 +28,18 @@ from earmark.pipeline.registry import Notes
 from earmark.pipeline.roll import UnknownIndexer, adapter_of, by_key, facts_of_settings, listed, put, record_of
 from earmark.pipeline.standing import ALERT, late, noted, unusable, went_well
 from earmark.ports import Indexer, IndexerHealth
-from earmark.store import alerts, asked, events, indexers, offers
+from earmark.store import Severity, alerts, asked, events, indexers, offers
 from earmark.store.codec import JsonObject
 
 __all__ = [
-    "BadIndexer", "IndexerDraft", "UnknownIndexer", "adapter_of", "add", "by_key", "capabilities", "change", "listed",
+    "BadIndexer", "IndexerDraft", "UnknownIndexer", "adapter_of", "add", "by_key", "capabilities", "change", "check_order", "listed",
     "open_added", "record_of", "remove", "stale", "test", "test_all", "test_one", "tidy",
 ]  # fmt: skip
 
 CAPABILITIES_LAST = timedelta(days=1)
 TEST_SECS = 30.0
 TIDY_SECS = 3600.0
+ORDER_ALERT = "search_order"
 
 
 class BadIndexer(PermanentError):
@@ -246,6 +248,7 @@ async def _tell(house: House, what: str, record: IndexerRecord, actor: str) -> N
     async with house.write() as tx:
         note: JsonObject = {"what": what, "indexer": record.name, "id": record.id, "actor": actor}
         await events.append(tx, None, "note", note, house.now())
+    await check_order(house)
 
 
 # --- at the start, and now and then -------------------------------------------------------------------------------------
@@ -269,6 +272,29 @@ async def open_added(house: House) -> None:
             house.registry.records[record.id] = replace(record, standing=Standing(1, now, now, None, error.reason))
 
 
+async def check_order(house: House) -> None:
+    """An alert while the settings' search order names an indexer that is not here."""
+    _, unknown = turns(house.settings.search.order, await listed(house))
+    async with house.db.read() as tx:
+        stands = any(alert.key == ORDER_ALERT for alert in await alerts.active(tx))
+    if not unknown and not stands:
+        return
+    async with house.write() as tx:
+        if unknown:
+            await alerts.raise_(tx, ORDER_ALERT, Severity.WARNING, _order_unknown(unknown), house.now())
+        else:
+            await alerts.clear(tx, ORDER_ALERT, house.now())
+
+
+def _order_unknown(names: Sequence[str]) -> Reason:
+    return Reason(
+        "search_order_unknown",
+        f"The search order names {', '.join(f'“{name}”' for name in names)}, and there is no such indexer.",
+        "Correct `order` in the [search] section (mam, jackett, prowlarr or an indexer's name), or set the indexer up.",
+        {"field": "search.order", "names": list(names)},
+    )
+
+
 async def tidy(house: House) -> float:
     """Forget old offers and questions, and read anew what indexers can be asked where that is a day old. Returns the
     seconds until it wants to be done again."""
@@ -282,6 +308,7 @@ async def tidy(house: House) -> float:
                 await capabilities(house, record)
             except EarmarkError as error:
                 log.info("capabilities_not_read", indexer=record.key, code=error.reason.code)
+    await check_order(house)
     return TIDY_SECS
 
 

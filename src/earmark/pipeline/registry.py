@@ -49,13 +49,16 @@ class Pen:
         self._db = db
         self._tell = tell
         self._open: list[Notes] = []
-        self._round: asyncio.Task[None] | None = None
+        self._round: asyncio.Task[None] | None = None  # that will take what is open
+        self._last: asyncio.Task[None] | None = None  # begun last, whether it has taken yet or not
         self._timer: asyncio.TimerHandle | None = None
         self._known: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+        self.pressing = False  # an alarm is not written down yet: whoever caused it should wait for that
 
     def add(self, notes: Notes) -> None:
         """To be written with whatever is written next, in a moment at the latest."""
         self._open.append(notes)
+        self.pressing = self.pressing or bool(notes.alarms)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER_SECS, self._begin)
 
@@ -67,15 +70,15 @@ class Pen:
     async def flush(self) -> None:
         if self._open:
             await asyncio.shield(self._begin())
-        elif self._round is not None:
-            await asyncio.shield(self._round)
+        elif self._last is not None and not self._last.done():
+            await asyncio.shield(self._last)
 
     def _begin(self) -> asyncio.Task[None]:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._round is None:
-            self._round = asyncio.create_task(self._write(), name="indexer notes")
+            self._last = self._round = asyncio.create_task(self._write(), name="indexer notes")
         return self._round
 
     async def _write(self) -> None:
@@ -88,6 +91,8 @@ class Pen:
             if self._round is asyncio.current_task():
                 self._take()  # those who wait for this round hear of it; nothing is kept for a database that is away
             raise
+        finally:
+            self.pressing = any(notes.alarms for notes in self._open)
         if any(notes.alarms for notes in batch):
             self._tell()
 
@@ -143,3 +148,11 @@ class Registry:
     answered: dict[int, float] = field(default_factory=dict)  # when each last answered, by the monotonic clock
     tallies: dict[tuple[int, str], deque[datetime]] = field(default_factory=dict)  # by number and "query" or "grab"
     alarmed: set[str] = field(default_factory=set)  # alerts of indexers that stand
+
+    async def close(self) -> None:
+        """End the questions under way and write down what is left to write."""
+        left = list(self.under_way.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self.pen.flush()

@@ -26,6 +26,8 @@ from earmark.store import Offer
 from earmark.store.asked import AskedType
 
 OWN_DEADLINE_SECS = 30.0
+"""How long one indexer may take for one search. Where its owner grants it more in the settings, that, and a moment: so that
+its own error comes first."""
 ABOUT_THE_QUESTION = frozenset({"search_refused", "query_limit_reached", "grab_limit_reached"})
 NOT_THE_RELEASE = frozenset({"site_unavailable", "rate_limited", "api_key_refused", "indexer_late"})
 
@@ -111,8 +113,11 @@ async def search(
         wanted = expanded(own.categories)
         lists.append((record, [release for release in one.releases if belongs(release.categories, wanted)]))
     offers = _merged(lists)
+    pen = house.registry.pen
     if remember and offers:
-        await house.registry.pen.keep(Notes(house.now(), offers=offers))
+        await pen.keep(Notes(house.now(), offers=offers))
+    elif pen.pressing:
+        await pen.flush()
     return Found(offers, tuple(told[id] for id in sorted(told)))
 
 
@@ -220,7 +225,7 @@ async def _ask(house: House, record: IndexerRecord, query: SearchQuery, asker: A
 
 async def _answer_of(adapter: Indexer, record: IndexerRecord, query: SearchQuery) -> Sequence[Release] | EarmarkError:
     try:
-        async with asyncio.timeout(OWN_DEADLINE_SECS):
+        async with asyncio.timeout(max(OWN_DEADLINE_SECS, record.facts.timeout_secs + 1)):
             return await adapter.search(query)
     except TimeoutError:
         return late(record)

@@ -15,7 +15,7 @@ from earmark.clients import open_client
 from earmark.core.naming import parse_pattern
 from earmark.core.states import TERMINAL, TicketState
 from earmark.core.ticket import TicketId
-from earmark.indexers import MamIndexer, open_indexers
+from earmark.indexers import MamIndexer, open_indexer, open_indexers
 from earmark.library.undo import sweep_orphans
 from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
@@ -25,6 +25,7 @@ from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_str
 from earmark.pipeline.duties import watch_duties
 from earmark.pipeline.engine import Engine, one_process, trim_history
 from earmark.pipeline.house import House
+from earmark.pipeline.indexing import check_order, open_added, tidy
 from earmark.pipeline.loops import repeat
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.mediaserver import tell_server
@@ -35,7 +36,7 @@ from earmark.pipeline.torrentbox import Box
 from earmark.pipeline.witness import forget_witness_trouble
 from earmark.ports import IndexerHealth
 from earmark.servers import open_server
-from earmark.settings import ServerSettings, Settings
+from earmark.settings import JackettSettings, ProwlarrSettings, ServerSettings, Settings
 from earmark.store import Database, Vault, sole_service, tickets
 from earmark.witness import open_witness
 
@@ -113,6 +114,7 @@ async def _open_rooms(
             witness=open_witness(settings),
             clock=clock,
             config_file=config_file,
+            open_indexer=partial(open_indexer, clock=clock),
         )
         house.renew_session = _session_renewal(house, session)
         try:
@@ -125,6 +127,7 @@ async def _open_rooms(
                 await provider.close()
             if house.witness is not None:
                 await house.witness.close()
+            await house.registry.close()
             for indexer in house.indexers.values():
                 await indexer.close()
     finally:
@@ -175,6 +178,7 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
         "media server": repeat("media server", partial(tell_server, house), stop, wake=house.shelved),
         "space": repeat("space", partial(watch_space, house), stop),
         "recycle": repeat("recycle", partial(empty_recycle, house), stop),
+        "indexers": repeat("indexers", partial(tidy, house), stop),
         "history": repeat("history", partial(trim_history, engine, house), stop),
         "bind progress": repeat("bind progress", partial(save_bind_progress, house), stop),
     }
@@ -185,6 +189,8 @@ async def _put_in_order(house: House) -> None:
     async with house.db.read() as tx:
         running = {t.id for t in await tickets.in_states(tx, set(TicketState) - TERMINAL)}
     await forget_witness_trouble(house)
+    await open_added(house)
+    await check_order(house)
     await sweep(house.work_dir, running)
     library = house.settings.library
     for root in (library.audiobooks, library.ebooks):
@@ -202,7 +208,8 @@ def _session_renewal(house: House, session: VaultSession) -> Callable[[str], Awa
             await mam.set_mam_id(value)
         else:
             await session.save(value)
-            house.indexers |= await open_indexers(house.settings, session, clock=house.clock)
+            only_mam = house.settings.model_copy(update={"jackett": JackettSettings(), "prowlarr": ProwlarrSettings()})
+            house.indexers |= await open_indexers(only_mam, session, clock=house.clock)
             mam = house.indexers[MamIndexer.name]
         return await mam.test()
 

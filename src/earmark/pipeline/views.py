@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from earmark import __version__
 from earmark.core.decision import ScoredCandidate
+from earmark.core.indexing import IndexerRecord
 from earmark.core.release import Account
 from earmark.core.states import NeedsApproval, TicketState
 from earmark.core.ticket import Ticket, TicketId
@@ -16,6 +17,8 @@ from earmark.core.torrents import InfoHash, TorrentEntry
 from earmark.core.wish import Kind
 from earmark.pipeline.house import House
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.roll import listed
+from earmark.pipeline.standing import ALERT, unusable
 from earmark.store import (
     Alert,
     DecisionRecord,
@@ -212,7 +215,7 @@ async def health(house: House, raised: list[Alert] | None = None) -> Health:
     if raised is None:
         async with house.db.read() as tx:
             raised = await alerts.active(tx)
-    checks = (HealthCheck("database", "ok", f"{house.db.dialect} answers"), *_indexer_checks(house, raised))
+    checks = (HealthCheck("database", "ok", f"{house.db.dialect} answers"), *await _indexer_checks(house, raised))
     checks += (_client_check(house, raised), _disk_check(house), *_privacy_check(house), *_seeding_check(raised))
     worst: Literal["ok", "warning", "error"] = "ok"
     for check in checks:
@@ -221,14 +224,27 @@ async def health(house: House, raised: list[Alert] | None = None) -> Health:
     return Health(worst, __version__, checks)
 
 
-def _indexer_checks(house: House, raised: list[Alert]) -> tuple[HealthCheck, ...]:
-    if not house.indexers:
+async def _indexer_checks(house: House, raised: list[Alert]) -> tuple[HealthCheck, ...]:
+    """One a switched-on indexer: what stands against it, and whether it is left alone for now. A failure that is over is
+    told no more; one that could not be opened is, until it can be."""
+    there = [record for record in await listed(house) if record.enabled]
+    if not there:
         return (
             HealthCheck("indexers", "warning", "no tracker is set up", "Set mam_id in the [mam] section and restart."),
         )
-    return tuple(
-        _from_alert(f"indexer {name}", f"indexer:{name}", "last answer was fine", raised) for name in house.indexers
-    )
+    return tuple(_indexer_check(house, record, raised) for record in there)
+
+
+def _indexer_check(house: House, record: IndexerRecord, raised: list[Alert]) -> HealthCheck:
+    name, now = f"indexer {record.key}", house.now()
+    check = _from_alert(name, f"{ALERT}{record.key}", "last answer was fine", raised)
+    trouble = unusable(house, record)
+    if trouble is not None and check.status == "ok":
+        return HealthCheck(name, "error", trouble.reason.message, trouble.reason.action)
+    if record.standing.disabled_till is None or not record.standing.paused(now):
+        return check
+    minutes = -(-(record.standing.disabled_till - now).total_seconds() // 60)
+    return replace(check, message=f"{check.message} It is left alone for {minutes:.0f} more minutes.")
 
 
 def _client_check(house: House, raised: list[Alert]) -> HealthCheck:
