@@ -30,7 +30,7 @@ from earmark.pipeline.outside import OfferUnknown, offered
 from earmark.pipeline.searching import Asker
 from earmark.pipeline.torrentbox import magnet_hash
 from earmark.ports import Magnet
-from earmark.store import Offer, Tx, candidates, decisions, offers, tickets, torrents
+from earmark.store import Offer, TorrentRecord, Tx, candidates, decisions, offers, tickets, torrents
 from earmark.store.codec import as_json, dump
 from earmark.store.offers import key_of
 
@@ -302,7 +302,7 @@ async def _standing(
     counting = await tickets.counting_on(tx, held.info_hash)
     for other_id in dict.fromkeys([*counting, *([held.ticket_id] if held.ticket_id else [])]):
         other = await tickets.require(tx, other_id)
-        if await _counts_on(tx, other, held.info_hash, release.guid):
+        if await _counts_on(tx, other, held):
             return other, ticket_id
     return None, ticket_id
 
@@ -313,14 +313,14 @@ def _is_over(ticket: Ticket) -> bool:
     return undone or ticket.state in {S.CANCELLED, S.REJECTED}
 
 
-async def _counts_on(tx: Tx, ticket: Ticket, info_hash: InfoHash, guid: str) -> bool:
-    """Is another ticket about this torrent, or has it chosen this release and will be?"""
+async def _counts_on(tx: Tx, ticket: Ticket, held: TorrentRecord) -> bool:
+    """Has another ticket this torrent, or has it chosen the release that it came by?"""
     if _is_over(ticket) or ticket.state is S.FAILED:
         return False
     if isinstance(ticket.payload, Approved | AutoApproved):
         chosen = await candidates.get(tx, ticket.id, ticket.payload.selected_idx)
-        return chosen is not None and chosen.release.guid == guid
-    return ticket.torrent_hash == info_hash
+        return chosen is not None and (chosen.release.guid, chosen.release.indexer) == (held.guid, held.indexer)
+    return ticket.torrent_hash == held.info_hash
 
 
 async def _again(house: House, ticket: Ticket, actor: str) -> Ticket:
