@@ -3,6 +3,8 @@ twice it is done once."""
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+
 from earmark.core.admission import Offer, admit
 from earmark.core.decision import ScoredCandidate
 from earmark.core.packs import may_be_a_pack
@@ -118,24 +120,28 @@ async def give_to_client(house: House, info_hash: InfoHash) -> None:
     house.handed_over.set()
 
 
+def in_turn(house: House, release: Release) -> AbstractAsyncContextManager[None]:
+    """Whoever brings a release's torrent holds this until it is on record who has it: then nobody fetches it twice."""
+    return house.in_turn(f"release {release.indexer} {release.guid}")
+
+
 async def bring(
     house: House, release: Release, indexer_id: int | None, *, asker: Asker
 ) -> tuple[bytes | Magnet, InfoHash | None]:
-    """The release's torrent, from our box if it is there, else from its indexer; then the box has it. Callers who want the
-    same release wait for the first one. There is no hash of a magnet link that only names a version 2 torrent: the box
-    cannot keep it. Raises the indexer's errors."""
-    async with house.in_turn(f"torrent {release.indexer} {release.guid}"):
-        info_hash = await _known(house, release, indexer_id)
-        kept = _in_the_box(house, info_hash) if info_hash is not None else None
-        if kept is not None:
-            return kept, info_hash
-        answer = await _ask_for_torrent(house, release, asker)
-        try:
-            return answer, keep(house, answer)
-        except PermanentError:
-            if isinstance(answer, Magnet):
-                return answer, None
-            raise
+    """The release's torrent, from our box if it is there, else from its indexer; then the box has it. Call it `in_turn`.
+    There is no hash of a magnet link that only names a version 2 torrent: the box cannot keep it. Raises the indexer's
+    errors."""
+    info_hash = await _known(house, release, indexer_id)
+    kept = _in_the_box(house, info_hash) if info_hash is not None else None
+    if kept is not None:
+        return kept, info_hash
+    answer = await _ask_for_torrent(house, release, asker)
+    try:
+        return answer, keep(house, answer)
+    except PermanentError:
+        if isinstance(answer, Magnet):
+            return answer, None
+        raise
 
 
 def keep(house: House, torrent: bytes | Magnet) -> InfoHash:
@@ -152,13 +158,14 @@ async def _fetch(house: House, ticket: Ticket, release: Release) -> InfoHash:
     """The release's torrent in our box. It is on record as soon as it is there: a ticket that now has to wait for a slot,
     or another one for the same release, does not fetch it again."""
     number = next((r.id for r in await listed(house) if r.key == release.indexer), None)
-    torrent, info_hash = await bring(house, release, number, asker=TICKETS)
-    if info_hash is None:  # a magnet link without a hash that we know: keeping it says why not
-        info_hash = keep(house, torrent)
-    async with house.write() as tx:
-        known = await torrents.get(tx, info_hash)
-        if known is None or (known.guid, known.indexer) != (release.guid, release.indexer):
-            await torrents.record(tx, torrent_record(house, ticket.id, release, info_hash))
+    async with in_turn(house, release):
+        torrent, info_hash = await bring(house, release, number, asker=TICKETS)
+        if info_hash is None:  # a magnet link without a hash that we know: keeping it says why not
+            info_hash = keep(house, torrent)
+        async with house.write() as tx:
+            known = await torrents.get(tx, info_hash)
+            if known is None or (known.guid, known.indexer) != (release.guid, release.indexer):
+                await torrents.record(tx, torrent_record(house, ticket.id, release, info_hash))
     return info_hash
 
 

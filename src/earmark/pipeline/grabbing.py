@@ -23,7 +23,7 @@ from earmark.core.wishing import wish_of
 from earmark.pipeline import desk, searching
 from earmark.pipeline.desk import Filed
 from earmark.pipeline.ebooks import check_request
-from earmark.pipeline.grab import bring, keep, torrent_record
+from earmark.pipeline.grab import bring, in_turn, keep, torrent_record
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import listed
 from earmark.pipeline.outside import OfferUnknown, offered
@@ -53,7 +53,7 @@ async def grab(house: House, indexer_id: int, guid: str, *, asker: Asker, actor:
     that failed is tried again, one that was cancelled or taken back gets a successor. Raises `OfferUnknown`, `GrabFailed`, and
     PermanentError for what no shelf of ours takes (`grab_not_shelvable`, `no_ebook_library`)."""
     offer = await offered(house, key_of(indexer_id, guid))
-    async with house.in_turn(f"grab {offer.key}"):
+    async with in_turn(house, offer.release):
         return await _taken(house, offer, offer.key, asker, actor)
 
 
@@ -140,11 +140,11 @@ async def push(house: House, pushed: Pushed, *, asker: Asker, actor: str) -> Fil
     link = _link_of(pushed)
     offer = await _as_offer(house, pushed, link)
     if offer is not None:
-        async with house.in_turn(f"grab {offer.key}"):
+        async with in_turn(house, offer.release):
             return await _taken(house, offer, offer.key, asker, actor)
     record = await _whose(house, link)
     release = _pushed_release(pushed, link, record.key if record is not None else PUSHED)
-    async with house.in_turn(f"grab {release.guid}"):
+    async with in_turn(house, release):
         return await _brought(house, release, link, record, asker, actor)
 
 

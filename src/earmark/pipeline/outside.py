@@ -11,7 +11,7 @@ from datetime import timedelta
 from earmark.core.reasons import PermanentError, Reason
 from earmark.core.states import TicketState
 from earmark.core.torrents import InfoHash, TorrentStatus
-from earmark.pipeline.grab import bring, torrent_record
+from earmark.pipeline.grab import bring, in_turn, torrent_record
 from earmark.pipeline.house import House
 from earmark.pipeline.searching import Asker
 from earmark.pipeline.torrentbox import Box
@@ -57,10 +57,12 @@ async def hand_out(house: House, key: str, *, asker: Asker) -> tuple[Offer, byte
     """The torrent behind a download link: from our box when we have it, else from its indexer. Whoever takes it is noted,
     unless it is the very program whose grab made a ticket of it. Raises `OfferUnknown` and the indexer's errors."""
     offer = await offered(house, key)
-    torrent, info_hash = await bring(house, offer.release, offer.indexer_id, asker=asker)
-    async with house.write() as tx:
-        if not await _is_its_ticket(tx, offer, asker):
-            await offers.taken(tx, offer, source=asker.program, host=asker.host, info_hash=info_hash, at=house.now())
+    async with in_turn(house, offer.release):
+        torrent, info_hash = await bring(house, offer.release, offer.indexer_id, asker=asker)
+        async with house.write() as tx:
+            if not await _is_its_ticket(tx, offer, asker):
+                now = house.now()
+                await offers.taken(tx, offer, source=asker.program, host=asker.host, info_hash=info_hash, at=now)
     return offer, torrent
 
 

@@ -67,7 +67,7 @@ async def remember(tx: Tx, offers: Sequence[Offer], at: datetime) -> None:
 
 
 async def get(tx: Tx, key: str) -> Offer | None:
-    row = (await tx.execute(select(c.indexer_id, c.release).where(c.key == key))).one_or_none()
+    row = (await tx.execute(select(c.indexer_id, c.release).where(c.key == clean(key)))).one_or_none()
     return None if row is None else Offer(row.indexer_id, row.release)
 
 
