@@ -14,7 +14,7 @@ from earmark.ports import IndexerHealth, Magnet, SearchQuery
 class FakeIndexer:
     """Gives `answer` (releases, or an error to raise); while `gate` is set to an event it waits for that first."""
 
-    def __init__(self, name: str = "mam", answer: Sequence[Release] | EarmarkError = ()) -> None:
+    def __init__(self, name: str = "mam", answer: Sequence[Release] | Exception = ()) -> None:
         self.name = name
         self.answer = answer
         self.gate: asyncio.Event | None = None
@@ -29,7 +29,7 @@ class FakeIndexer:
         self.asked.append(query)
         if self.gate is not None:
             await self.gate.wait()
-        if isinstance(self.answer, EarmarkError):
+        if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 

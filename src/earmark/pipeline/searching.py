@@ -26,8 +26,6 @@ from earmark.store import Offer
 from earmark.store.asked import AskedType
 
 OWN_DEADLINE_SECS = 30.0
-"""How long one indexer may take for one search. Where its owner grants it more in the settings, that, and a moment: so that
-its own error comes first."""
 ABOUT_THE_QUESTION = frozenset({"search_refused", "query_limit_reached", "grab_limit_reached"})
 NOT_THE_RELEASE = frozenset({"site_unavailable", "rate_limited", "api_key_refused", "indexer_late"})
 
@@ -223,9 +221,15 @@ async def _ask(house: House, record: IndexerRecord, query: SearchQuery, asker: A
     return Heard(releases, row.elapsed_ms, error)
 
 
+def own_deadline(record: IndexerRecord) -> float:
+    """Seconds that one indexer may take for one search. Where its owner grants it more in the settings, that, and a moment:
+    so that its own error comes first."""
+    return max(OWN_DEADLINE_SECS, record.facts.timeout_secs + 1)
+
+
 async def _answer_of(adapter: Indexer, record: IndexerRecord, query: SearchQuery) -> Sequence[Release] | EarmarkError:
     try:
-        async with asyncio.timeout(max(OWN_DEADLINE_SECS, record.facts.timeout_secs + 1)):
+        async with asyncio.timeout(own_deadline(record)):
             return await adapter.search(query)
     except TimeoutError:
         return late(record)
