@@ -249,12 +249,21 @@ async def _whose(house: House, link: str) -> IndexerRecord | None:
     if place is None:
         return None
     for record in await listed(house):
-        own = [record.facts.url]
-        if record.sort is IndexerSort.MAM:
-            own += [house.settings.mam.base_url, f"https://{MAM_HOST}", f"https://{MAM_HOST.removeprefix('www.')}"]
-        if record.enabled and place in {_place(url) for url in own if url}:
+        if record.enabled and place in {_place(url) for url in _addresses(house, record)}:
             return record
     return None
+
+
+def indexer_hosts(house: House) -> frozenset[str]:
+    """The hosts of our indexers, without ports: they may be asked for a link though they are not public."""
+    records = house.registry.records.values()
+    return frozenset(place[0] for r in records for url in _addresses(house, r) if (place := _place(url)))
+
+
+def _addresses(house: House, record: IndexerRecord) -> tuple[str, ...]:
+    if record.sort is not IndexerSort.MAM:
+        return (record.facts.url,)
+    return (house.settings.mam.base_url, f"https://{MAM_HOST}", f"https://{MAM_HOST.removeprefix('www.')}")
 
 
 def _place(link: str) -> tuple[str, int] | None:

@@ -15,7 +15,7 @@ from earmark.clients import open_client
 from earmark.core.naming import parse_pattern
 from earmark.core.states import TERMINAL, TicketState
 from earmark.core.ticket import TicketId
-from earmark.indexers import MamIndexer, open_indexer, open_indexers
+from earmark.indexers import MamIndexer, open_indexer, open_indexers, open_link_fetcher
 from earmark.library.undo import sweep_orphans
 from earmark.library.workspace import sweep
 from earmark.media.bind import FfmpegBinder
@@ -24,12 +24,14 @@ from earmark.metadata import open_providers
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
 from earmark.pipeline.duties import watch_duties
 from earmark.pipeline.engine import Engine, one_process, trim_history
+from earmark.pipeline.grabbing import indexer_hosts
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import check_order, open_added, tidy
 from earmark.pipeline.loops import repeat
 from earmark.pipeline.matching import SoberMatcher
 from earmark.pipeline.mediaserver import tell_server
 from earmark.pipeline.monitor import save_bind_progress, watch
+from earmark.pipeline.outside import clear_box
 from earmark.pipeline.space import empty_recycle, watch_space
 from earmark.pipeline.tokens import Tokens
 from earmark.pipeline.torrentbox import Box
@@ -117,6 +119,7 @@ async def _open_rooms(
             open_indexer=partial(open_indexer, clock=clock),
         )
         house.renew_session = _session_renewal(house, session)
+        house.link_fetcher = open_link_fetcher(known_hosts=partial(indexer_hosts, house), clock=clock)
         try:
             yield house
         finally:
@@ -128,7 +131,7 @@ async def _open_rooms(
             if house.witness is not None:
                 await house.witness.close()
             await house.registry.close()
-            for indexer in house.indexers.values():
+            for indexer in (*house.indexers.values(), house.link_fetcher):
                 await indexer.close()
     finally:
         await db.close()
@@ -177,6 +180,7 @@ def _loops(house: House, engine: Engine, stop: asyncio.Event) -> dict[str, Corou
         "crier": cry_events(house, stop),
         "media server": repeat("media server", partial(tell_server, house), stop, wake=house.shelved),
         "space": repeat("space", partial(watch_space, house), stop),
+        "torrent copies": repeat("torrent copies", partial(clear_box, house), stop),
         "recycle": repeat("recycle", partial(empty_recycle, house), stop),
         "indexers": repeat("indexers", partial(tidy, house), stop),
         "history": repeat("history", partial(trim_history, engine, house), stop),
