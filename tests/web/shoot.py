@@ -39,6 +39,9 @@ def main(out: Path, wanted: list[str]) -> None:
     shelf = ids["completed"]
     paths |= {"undo": f"/tickets/{shelf}/undo", "reprocess": f"/tickets/{shelf}/reprocess"}
     paths |= {"media": "/settings/media", "choose": "/tickets?state=done"}
+    paths |= {"indexers": "/indexers", "connect": "/indexers/connect", "taken": "/indexers/taken"}
+    paths |= {"indexer-add": "/indexers/add", "indexer-new": "/indexers/add?sort=torznab", "indexer-mam": "/indexers/1"}
+    paths |= {"indexer-jackett": "/indexers/2", "indexer-own": "/indexers/10", "indexer-remove": "/indexers/10/remove"}
     paths |= {f"ticket-{name}": f"/tickets/{i}" for name, i in ids.items()}
     with Server(make_app(desk)) as server, Server(make_app(FakeDesk(empty=True))) as bare, sync_playwright() as p:
         browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)

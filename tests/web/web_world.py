@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from web_approving import ApprovingDesk
+from web_indexers import Indexers, IndexersDesk
 from web_pieces import (
     ACTIVE,
     HASH,
@@ -43,7 +44,7 @@ from earmark.store import Alert, Event, Page
 from earmark.web.words import asks
 
 
-class FakeDesk(ApprovingDesk, ShelfDesk):
+class FakeDesk(ApprovingDesk, ShelfDesk, IndexersDesk):
     """Answers like the house's desk. `heard` collects what was asked of it; `listeners` get what it publishes."""
 
     def __init__(self, *, empty: bool = False) -> None:
@@ -56,6 +57,7 @@ class FakeDesk(ApprovingDesk, ShelfDesk):
         self.alerts: list[Alert] = []
         self.broken = False
         self.shelf = Shelf()
+        self.places = Indexers(rows={}, taken=[]) if empty else Indexers()
         if not empty:
             fill(self)
 

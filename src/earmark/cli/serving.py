@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from earmark import __version__
 from earmark.api.app import create_app
 from earmark.api.auth import LOOPBACK, Sessions
+from earmark.api.prowlarr import links
 from earmark.cli.failures import CommandFailed
 from earmark.cli.logs import set_up_logs
 from earmark.cli.remote import note_service
@@ -103,6 +104,7 @@ def build_app(house: House) -> FastAPI:
         version=__version__,
         url_base=house.settings.server.url_base,
         now=house.now,
+        address_of=links.base_of,
     )
     return create_app(house, web=web.router, static=static_files(), error_page=web.error_page)
 

@@ -23,6 +23,8 @@ from earmark.web.bound import BoundDesk
 from earmark.web.contract import Desk, Role, Sessions, Tokens
 from earmark.web.face import Face, ProblemView
 from earmark.web.guard import Guard, Patience
+from earmark.web.indexeredit import add_indexer_forms
+from earmark.web.indexerpages import Trials, add_indexers
 from earmark.web.mediapages import add_media
 from earmark.web.pages import add_pages
 from earmark.web.render import STATIC_DIR, Renderer
@@ -52,9 +54,11 @@ def create_web(
     version: str,
     url_base: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    address_of: Callable[[Request], str] | None = None,
 ) -> Web:
     """The pages for one desk. `url_base` is the prefix the application puts before `web.router` and the static files
-    (links need it); `/ws` and `/api/v1` are the API's."""
+    (links need it); `/ws` and `/api/v1` are the API's. `address_of` tells the address by which the caller sees this Earmark,
+    prefix included, as the API tells it to other programs."""
     face = Face(desk, Guard(sessions, url_base), Renderer(url_base, version, now), Patience(now))
     router = APIRouter(route_class=face.route_class(), include_in_schema=False)
     add_pages(router, face)
@@ -63,6 +67,9 @@ def create_web(
     add_shelf(router, face)
     add_media(router, face)
     add_space(router, face)
+    trials = Trials(now)
+    add_indexers(router, face, trials, address_of or (lambda request: f"{str(request.base_url).rstrip('/')}{url_base}"))
+    add_indexer_forms(router, face, trials)
     return Web(face, router)
 
 

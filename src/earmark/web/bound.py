@@ -12,6 +12,7 @@ from earmark.core.wish import Kind, TicketRequest
 from earmark.pipeline import desk, mediasettings, shelf, space, views
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth
+from earmark.web.bound_indexers import BoundIndexers
 from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
 from earmark.web.contract_shelf import (
     ActView,
@@ -30,7 +31,7 @@ MAY_ASK = frozenset({TicketState.SEARCHING, TicketState.CONVERTING, TicketState.
 MOST_ASKING = 200
 
 
-class BoundDesk:
+class BoundDesk(BoundIndexers):
     """Fits `contract.Desk`."""
 
     def __init__(self, house: House) -> None:

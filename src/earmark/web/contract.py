@@ -19,6 +19,7 @@ from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrents import TorrentEntry
 from earmark.core.wish import Kind, TicketRequest
 from earmark.ports import IndexerHealth
+from earmark.web.contract_indexers import IndexersDesk
 from earmark.web.contract_shelf import (
     ActView,
     MethodView,
@@ -286,7 +287,7 @@ class HomeDetail(Protocol):
     def stats(self) -> StatsView: ...
 
 
-class Desk(Protocol):
+class Desk(IndexersDesk, Protocol):
     """Everything a page may ask or do. Refusals are `EarmarkError`s with a reason; an id nobody knows has the code
     `unknown_ticket` or `ticket_unknown`."""
 

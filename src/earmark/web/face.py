@@ -34,6 +34,7 @@ HEADINGS = {
     503: "Not just now",
 }
 STATUS_OF_CODE = {"unknown_ticket": 404, "ticket_unknown": 404, "no_such_ticket": 404, "ticket_conflict": 409}
+STATUS_OF_CODE |= {"unknown_indexer": 404}
 
 DONE = {
     "filed": ("good", "Your wish is filed."),
@@ -52,6 +53,12 @@ DONE = {
     "settings": ("good", "Saved, and in force from now on."),
     "unchanged": ("good", "Nothing was changed, so nothing was saved."),
     "session": ("good", "The session works and is in use."),
+    "indexer_added": ("good", "The indexer is there and is searched from now on."),
+    "indexer_saved": ("good", "The indexer is saved, and in force from now on."),
+    "indexer_removed": ("good", "The indexer is gone. What came from it stays."),
+    "indexer_on": ("good", "It is searched again."),
+    "indexer_off": ("good", "It is switched off. Nobody asks it."),
+    "order": ("good", "The order is saved, and in force from now on."),
 }
 """What a page says after an action, by the word in `?done=`."""
 
@@ -208,6 +215,8 @@ def _way_back(request: Request, status: int, url_base: str) -> tuple[str, str]:
         return f"/tickets/{parts[1]}", "Back to the ticket"
     if status == 404 and parts[0] == "tickets":
         return "/tickets", "All tickets"
+    if parts[0] == "indexers":
+        return "/indexers", "All indexers"
     return "/", "Home"
 
 

@@ -148,8 +148,10 @@ def alert_place(alert: AlertView) -> tuple[str, str] | None:
     if isinstance(ticket, str):
         return f"/tickets/{ticket}", "Open the ticket"
     about = f"{alert.key} {alert.reason.code}".casefold()
-    if "session" in about or "mam" in about or "indexer" in about:
-        return "/system", "Renew the session" if "session" in about else "Test the indexers"
+    if "session" in about:
+        return "/system", "Renew the session"
+    if "mam" in about or "indexer" in about:
+        return "/indexers", "Look at the indexers"
     return "/system", "See System"
 
 

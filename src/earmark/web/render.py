@@ -78,6 +78,7 @@ class Renderer:
             "badge_of": words.badge,
             "tone_of": words.tone,
             "story_of": words.story,
+            "asker_of": words.asker_of,
             "figures_of": figures.figures,
             "title_of": title_of,
             "byline_of": byline_of,

@@ -115,16 +115,31 @@ def _entries(events: Sequence[EventView]) -> dict[TicketState, datetime]:
 RETOLD = frozenset({"completed", "failed", "needs_approval"})
 
 
-def history(events: Sequence[EventView]) -> tuple[Moment, ...]:
-    """Newest first. A move that is told again with its facts (completed, failed, needs_approval) is one moment."""
+def history(events: Sequence[EventView], asker: str = "") -> tuple[Moment, ...]:
+    """Newest first. A move that is told again with its facts (completed, failed, needs_approval) is one moment. `asker` is
+    who wished: a program that filed the ticket with its release chose it, too."""
     moments: list[Moment] = []
     for event in events:
-        told = _moment(event)
+        told = _came_chosen(event, asker) or _moment(event)
         if event.type in RETOLD and moments and moments[-1].at == told.at:
             before = moments.pop()
             told = Moment(before.at, before.tone, before.title, told.text or before.text, told.seq)
         moments.append(told)
     return tuple(reversed(moments))
+
+
+def came_chosen(events: Sequence[EventView]) -> bool:
+    """Did the ticket come with its release, from another program?"""
+    return any(_came_chosen(event, "") for event in events[:3])
+
+
+def _came_chosen(event: EventView, asker: str) -> Moment | None:
+    """A ticket that begins approved: it came with its release, from a program that takes us for its Prowlarr."""
+    p = event.payload
+    if event.type != "state_change" or p.get("old_state") or _state(p.get("new_state")) is not S.APPROVED:
+        return None
+    text = f"Chosen by {asker or 'another program'} through the Prowlarr interface"
+    return Moment(event.at, "work", "Wish filed with its release", text, event.seq)
 
 
 def _moment(event: EventView) -> Moment:

@@ -125,6 +125,8 @@ def chapter_in_hand(ticket: Ticket, progress: ProgressView | None = None) -> tup
 def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     """The whole story of a ticket as it stands. A wait's reason comes before what the state alone would say."""
     told = _tell(ticket.payload)
+    if isinstance(ticket.payload, Approved) and came_chosen(ticket):
+        told = replace(told, what=f"Chosen by {asker_of(ticket)}", why=("Through the Prowlarr interface.",))
     if ticket.request.kind is Kind.EBOOK:
         told = _of_a_text(told, ticket.state)
     here, count = chapter_in_hand(ticket, progress)
@@ -146,6 +148,17 @@ def story(ticket: Ticket, progress: ProgressView | None = None) -> Story:
     return Story(
         f"{told.what} – on hold", wait.since, (wait.reason.message,), then, next_at, wait.reason.action, told.ask
     )
+
+
+def came_chosen(ticket: Ticket) -> bool:
+    """Did another program file the ticket with its release, through the Prowlarr interface?"""
+    p = ticket.payload
+    return isinstance(p, Approved) and p.approved_at == ticket.created_at and bool(ticket.request.requested_by)
+
+
+def asker_of(ticket: Ticket) -> str:
+    """The program or person the wish came from: what a caller says of itself, so at most a line."""
+    return " ".join(ticket.request.requested_by.split())[:60] or "another program"
 
 
 def _of_a_text(told: Story, state: TicketState) -> Story:

@@ -113,6 +113,32 @@
     history.replaceState(history.state, "", url);
   });
 
+  // --- a text to copy ------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    const spot = button && document.getElementById(button.dataset.copy);
+    if (!spot) return;
+    try {
+      await navigator.clipboard.writeText(spot.textContent);
+      toast({ text: "Copied." });
+    } catch {
+      // Without TLS browsers keep the clipboard shut: then it is at least selected.
+      getSelection().selectAllChildren(spot);
+      const copied = document.execCommand("copy");
+      toast(copied ? { text: "Copied." } : { tone: "you", text: "It is selected.", more: "Copy it with Ctrl+C." });
+    }
+  });
+
+  // --- after a form came back with faults, the first of them has the focus ----------------------------------------------
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const form = event.detail.target;
+    if (form.nodeName !== "FORM") return;
+    const first = [...form.querySelectorAll("[data-fault-of]")].find((fault) => !fault.hidden);
+    const field = first && document.getElementById(first.dataset.faultOf);
+    if (field) field.focus();
+    else if (form.id) document.getElementById(form.id.replace(/-form$/, "-said"))?.scrollIntoView({ block: "nearest" });
+  });
+
   // --- times: relative in the text, the reader's own clock on hover ----------------------------------------------------
   const relative = (at, now) => {
     const secs = (now - at) / 1000;
