@@ -10,12 +10,21 @@ from html.parser import HTMLParser
 from earmark.http import Answer
 
 MAX_DESCRIPTION_CHARS = 20_000
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # all that Unicode counts as such
+_BBCODE = re.compile(r"\[/?[a-zA-Z*]{1,10}(?:=[^\]\n]{0,300})?\]")
+_BREAKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "blockquote", "hr"})
+_PLAIN_TAG = re.compile(
+    r"</?(p|br|div|li|ul|ol|tr|td|table|h[1-4]|blockquote|hr|a|b|i|u|em|strong|span)"
+    r"""(?:[ \t\r\n]+[a-zA-Z]{1,20}=(?:"[^"<>]*"|'[^'<>]*')){0,20}[ \t\r\n]*/?>""",
+    re.IGNORECASE | re.ASCII,
+)
+"""Tags as most people write them; what has others goes through a real reader of HTML."""
 
 
 def clean(text: str) -> str:
     """One line of plain text: entities decoded, no control characters, no half surrogates (they cannot be stored)."""
-    decoded = _storable(html.unescape(text))
-    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in decoded).split())
+    decoded = _storable(html.unescape(text) if "&" in text else text)
+    return " ".join(_CONTROLS.sub(" ", decoded).split())
 
 
 def excerpt(answer: Answer) -> str:
@@ -36,18 +45,26 @@ def words_of(text: str) -> str:
 
 def plain_description(markup: str) -> str:
     """An uploader's HTML or BBCode as paragraphs of plain text."""
-    reader = _Paragraphs()
-    reader.feed(_storable(markup[:MAX_DESCRIPTION_CHARS]))
-    reader.close()
-    text = re.sub(r"\[/?[a-zA-Z*]{1,10}(?:=[^\]\n]{0,300})?\]", "", "".join(reader.parts))
-    lines = (clean_line for line in text.splitlines() if (clean_line := clean(line)))
-    return "\n".join(lines)
+    text = _BBCODE.sub("", _text_of(_storable(markup[:MAX_DESCRIPTION_CHARS])))
+    return "\n".join(clean_line for line in text.splitlines() if (clean_line := clean(line)))
+
+
+def _text_of(markup: str) -> str:
+    """The text with its lines broken where a reader of the page would see them broken."""
+    pieces = _PLAIN_TAG.split(markup)
+    texts, tags = pieces[::2], pieces[1::2]
+    if any("<" in text for text in texts):
+        reader = _Paragraphs()
+        reader.feed(markup)
+        reader.close()
+        return "".join(reader.parts)
+    breaks = ["\n" if tag.lower() in _BREAKS else "" for tag in tags]
+    return "".join(html.unescape(text) + end for text, end in zip(texts, [*breaks, ""], strict=True))
 
 
 class _Paragraphs(HTMLParser):
     """Collects text, breaking lines where a reader would see them broken."""
 
-    BREAKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "blockquote", "hr"})
     SILENT = frozenset({"script", "style"})
 
     def __init__(self) -> None:
@@ -57,12 +74,12 @@ class _Paragraphs(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._silent = tag in self.SILENT
-        if tag in self.BREAKS:
+        if tag in _BREAKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         self._silent = False
-        if tag in self.BREAKS:
+        if tag in _BREAKS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
@@ -71,4 +88,4 @@ class _Paragraphs(HTMLParser):
 
 
 def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

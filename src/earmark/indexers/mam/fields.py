@@ -35,6 +35,8 @@ def description(value: object) -> str:
 
 def whole(value: object) -> int | None:
     """A whole number that may come as text, with or without thousands commas."""
+    if type(value) is int:  # most of them
+        return value if abs(value) <= BIGGEST else None
     written = value.strip().replace(",", "") if isinstance(value, str) else ""
     if re.fullmatch(r"-?\d{1,24}", written, re.ASCII):
         value = int(written)  # exact, where a float would round
