@@ -17,6 +17,10 @@ BITS = [
 ]  # fmt: skip
 
 
+def lines_of(read: str) -> list[str]:
+    return [line for line in read.splitlines() if line.strip()]
+
+
 @given(st.lists(st.sampled_from(BITS), max_size=12).map("".join))
 @example("<p>One &amp; two<br/>three</p>")
 @example("&am<b>p;lt;")
@@ -25,7 +29,7 @@ def test_the_quick_way_reads_what_the_slow_way_reads(markup: str) -> None:
     storable = markup.encode("utf-8", "replace").decode()
     reader.feed(storable)
     reader.close()
-    assert text._text_of(storable) == "".join(reader.parts)
+    assert lines_of(text._text_of(storable)) == lines_of("".join(reader.parts))
 
 
 @given(st.text())
