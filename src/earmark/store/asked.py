@@ -105,7 +105,12 @@ async def times_since(tx: Tx, indexer_id: int, types: Collection[str], since: da
     return [row.at for row in await tx.execute(select(c.at).where(*wanted).order_by(c.at, c.id))]
 
 
-async def sums(tx: Tx, by: Literal["indexer_id", "source", "host"], since: datetime | None = None) -> list[Sum]:
+async def sums(
+    tx: Tx,
+    by: Literal["indexer_id", "source", "host"],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Sum]:
     """Figures over everything kept, grouped by indexer, program or host."""
     group = c[by]
     failed = func.sum(case((c.successful, 0), else_=1))
@@ -113,6 +118,8 @@ async def sums(tx: Tx, by: Literal["indexer_id", "source", "host"], since: datet
     statement = select(group, c.type, func.count(), failed, average).group_by(group, c.type).order_by(group, c.type)
     if since is not None:
         statement = statement.where(c.at >= since)
+    if until is not None:
+        statement = statement.where(c.at <= until)
     return [
         Sum(str(of), type, int(number), int(missed or 0), float(mean or 0))
         for of, type, number, missed, mean in await tx.execute(statement)

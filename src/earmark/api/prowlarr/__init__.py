@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from earmark.api.prowlarr import downloads, grab, search, system, torznab
+from earmark.api.prowlarr import downloads, figures, grab, indexers, search, system, torznab
 
 
 def routers(base: str) -> tuple[tuple[APIRouter, str], ...]:
     """Every router of this face with the prefix it is put under."""
-    of_the_api = (system.user, system.admin, search.user, grab.user)
+    of_the_api = (system.user, system.admin, search.user, grab.user, figures.user, indexers.user, indexers.admin)
     at_the_root = (system.root, torznab.router, downloads.router)
     return (*((one, f"{base}/api/v1") for one in of_the_api), *((one, base) for one in at_the_root))
 

@@ -53,7 +53,8 @@ def _or_none(value: object) -> object:
 
 
 Int32 = Annotated[int, Field(ge=-(2**31), le=MAX_INT)]
-Numbers = Annotated[list[Int32], BeforeValidator(_split), Query(default_factory=list)]
+Listed = Annotated[list[Int32], BeforeValidator(_split)]
+Numbers = Annotated[Listed, Query(default_factory=list)]
 Number = Annotated[Int32 | None, BeforeValidator(_or_none), Query()]
 
 
