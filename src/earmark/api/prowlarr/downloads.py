@@ -6,6 +6,7 @@ programs show them.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 from unicodedata import normalize
@@ -20,12 +21,14 @@ from earmark.api.prowlarr.door import DOCUMENTED, PROWLARR_VERSION, REFUSALS, as
 from earmark.api.prowlarr.links import may_download
 from earmark.api.prowlarr.torznab import XML_CONTENT, refusal
 from earmark.core.reasons import EarmarkError
-from earmark.pipeline.outside import hand_out, offered
+from earmark.pipeline.house import House
+from earmark.pipeline.outside import OfferUnknown, hand_out, offered
 from earmark.ports import Magnet
 from earmark.store import Offer
 
 TORRENT_TYPE = "application/x-bittorrent"
 NAME_CHARS = 120
+_KEY = re.compile("[0-9a-f]{32}")
 VERSION = {"X-Application-Version": PROWLARR_VERSION}
 PARAMETERS = [
     {"name": name, "in": "query", "required": True, "description": about, "schema": {"type": "string"}}
@@ -60,9 +63,7 @@ async def download(request: Request, id: int) -> Response:
         return complaint(HTTPStatus.BAD_REQUEST, "Invalid Prowlarr link", headers=VERSION)
     house = house_of(request)
     try:
-        offer = await offered(house, key)
-        if offer.indexer_id != id:
-            return complaint(HTTPStatus.NOT_FOUND, "NotFound", headers=VERSION)
+        offer = await _offer(house, id, key)
         _, torrent = await hand_out(house, key, asker=asker_of(request))
     except EarmarkError as error:
         answer = refusal(error, HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -81,16 +82,25 @@ async def look(request: Request, id: int) -> Response:
     if not key or not file:
         return Response(status_code=HTTPStatus.BAD_REQUEST, headers=VERSION)
     try:
-        offer = await offered(house_of(request), key)
-    except EarmarkError:
-        return Response(status_code=HTTPStatus.NOT_FOUND, headers=VERSION)
-    if offer.indexer_id != id:
+        offer = await _offer(house_of(request), id, key)
+    except OfferUnknown:
         return Response(status_code=HTTPStatus.NOT_FOUND, headers=VERSION)
     if offer.release.magnet and not offer.release.download_ref:
         return _to(Magnet(offer.release.magnet))
     answer = _file(offer, b"")
     del answer.headers["content-length"]  # not known before the indexer is asked
     return answer
+
+
+async def _offer(house: House, id: int, key: str) -> Offer:
+    """The offer this link is of. Raises `OfferUnknown`, also for one of another indexer's."""
+    if _KEY.fullmatch(key):  # no database is asked for a text it may not even take
+        offer = await offered(house, key)
+        if offer.indexer_id == id:
+            return offer
+    raise OfferUnknown.of(
+        "offer_unknown", "This link leads nowhere.", "Search again, and take a link of the new answer."
+    )
 
 
 def _to(magnet: Magnet) -> Response:
