@@ -1,0 +1,298 @@
+"""The indexers of the house: listed under numbers that stay, added, changed, removed and tried, across restarts too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from earmark.core.indexing import FINE, IndexerDraft, IndexerFacts, IndexerRecord, IndexerSort, Standing
+from earmark.core.newznab import Capabilities
+from earmark.core.reasons import PermanentError, Reason
+from earmark.http import SiteUnavailable
+from earmark.pipeline import desk, indexing
+from earmark.pipeline.house import House
+from earmark.pipeline.indexing import BadIndexer, UnknownIndexer
+from earmark.ports import IndexerHealth
+from earmark.store import Asked, Offer, alerts, asked, indexers, offers
+from support.bare_house import bare_house
+from support.fake_indexers import FakeIndexer, release
+
+FEED = IndexerDraft(
+    IndexerSort.TORZNAB, "A feed", facts=IndexerFacts(url="http://feed.example/api"), secret="k3y", tags=(1,)
+)
+AWAY = SiteUnavailable(Reason("site_unavailable", "The site is away.", "Wait."))
+
+
+class Openings:
+    """Opens fakes in place of real adapters, and remembers with which secret."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[IndexerRecord, str | None, FakeIndexer]] = []
+        self.refuse: PermanentError | None = None
+
+    def __call__(self, record: IndexerRecord, secret: str | None) -> FakeIndexer:
+        if self.refuse is not None:
+            raise self.refuse
+        self.made.append((record, secret, FakeIndexer(record.key)))
+        return self.made[-1][2]
+
+
+@pytest.fixture
+def openings() -> Openings:
+    return Openings()
+
+
+@pytest.fixture
+async def house(tmp_path: Path, openings: Openings) -> AsyncIterator[House]:
+    made = await bare_house(tmp_path)
+    made.open_indexer = openings
+    made.indexers = {"mam": FakeIndexer("mam")}
+    made.renew_session = renewing(made)
+    yield made
+    await made.registry.close()
+    await made.db.close()
+
+
+def renewing(house: House):
+    async def renew(value: str) -> IndexerHealth:
+        await house.vault.put("mam_id", value)
+        mam = house.indexers.setdefault("mam", FakeIndexer("mam"))
+        return await mam.test()
+
+    return renew
+
+
+async def restarted(house: House, openings: Openings, indexers_open: dict[str, FakeIndexer]) -> House:
+    """Another house over the same database, as after a restart."""
+    again = House(
+        settings=house.settings, data_dir=house.data_dir, db=house.db, vault=house.vault, tokens=house.tokens,
+        indexers=dict(indexers_open), client=house.client, binder=house.binder, matcher=house.matcher, clock=house.clock,
+        open_indexer=openings,
+    )  # fmt: skip
+    await indexing.open_added(again)
+    return again
+
+
+async def told(house: House) -> list[tuple[int, str, str]]:
+    return [(r.id, r.key, r.name) for r in await indexing.listed(house)]
+
+
+# --- which there are ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_settings_own_indexers_have_fixed_numbers_and_say_what_the_settings_say(house: House) -> None:
+    house.indexers |= {"prowlarr": FakeIndexer("prowlarr"), "another": FakeIndexer("another")}
+    assert await told(house) == [
+        (1, "mam", "MyAnonamouse"), (3, "prowlarr", "Prowlarr"), (10, "another", "another"),
+    ]  # fmt: skip
+    mam = await indexing.record_of(house, 1)
+    assert mam.managed and mam.facts.url == house.settings.mam.base_url and mam.sort is IndexerSort.MAM
+    with pytest.raises(UnknownIndexer):
+        await indexing.record_of(house, 2)
+
+
+async def test_what_was_set_by_hand_outlives_a_restart_and_the_settings_prevail_over_the_rest(
+    house: House, openings: Openings
+) -> None:
+    mam = await indexing.record_of(house, 1)
+    facts = replace(mam.facts, query_limit=50)
+    draft = IndexerDraft(mam.sort, "The mouse", False, 7, facts, None, (3,))
+    await indexing.change(house, 1, draft, "tester")
+    (again,) = await indexing.listed(await restarted(house, openings, house.indexers))
+    assert (again.name, again.enabled, again.priority, again.tags, again.facts.query_limit) == (
+        "The mouse",
+        False,
+        7,
+        (3,),
+        50,
+    )
+
+
+async def test_one_that_the_settings_no_longer_name_is_not_listed_and_comes_back_as_it_was(
+    house: House, openings: Openings
+) -> None:
+    await indexing.listed(house)
+    assert await told(await restarted(house, openings, {})) == []
+    assert await told(await restarted(house, openings, house.indexers)) == [(1, "mam", "MyAnonamouse")]
+
+
+# --- added by hand ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_added_indexer_is_open_and_its_key_is_in_the_vault_alone(house: House, openings: Openings) -> None:
+    record = await indexing.add(house, FEED, "tester")
+    assert (record.id, record.key, record.managed) == (10, "indexer-10", False)
+    assert indexing.adapter_of(house, record) is openings.made[0][2] and openings.made[0][1] == "k3y"
+    assert await house.vault.get("indexer:10") == "k3y"
+    async with house.db.read() as tx:
+        assert "k3y" not in repr(await indexers.all_(tx))
+    again = await restarted(house, openings, house.indexers | {})
+    assert await told(again) == [(1, "mam", "MyAnonamouse"), (10, "indexer-10", "A feed")]
+
+
+async def test_after_a_restart_it_is_opened_with_its_key(house: House, openings: Openings) -> None:
+    await indexing.add(house, FEED, "tester")
+    again = await restarted(house, openings, {})
+    assert "indexer-10" in again.indexers and openings.made[-1][1] == "k3y"
+
+
+async def test_one_that_cannot_be_opened_stays_listed_and_says_why(house: House, openings: Openings) -> None:
+    await indexing.add(house, FEED, "tester")
+    (house.data_dir / "vault.key").unlink()
+    again = await restarted(house, openings, {"mam": FakeIndexer("mam")})
+    _, feed = await indexing.listed(again)
+    assert feed.standing.reason is not None and feed.standing.reason.code == "vault_locked"
+    assert indexing.adapter_of(again, feed) is None
+    assert not (await indexing.test_one(again, feed.id)).ok
+    checks = {check.name: check for check in (await desk.health(again)).checks}
+    assert checks["indexer indexer-10"].status == "error" and checks["indexer mam"].status == "ok"
+    assert (await indexing.change(again, feed.id, FEED, "tester")).standing == FINE  # the key was given anew
+    assert indexing.adapter_of(again, feed) is not None
+
+
+async def test_a_number_is_never_given_again(house: House, openings: Openings) -> None:
+    first = await indexing.add(house, FEED, "tester")
+    await indexing.remove(house, first.id, "tester")
+    assert openings.made[0][2].closed and "indexer-10" not in house.indexers
+    assert await house.vault.get("indexer:10") is None
+    assert await told(house) == [(1, "mam", "MyAnonamouse")]
+    assert (await indexing.add(house, FEED, "tester")).id == 11
+
+
+async def test_a_changed_address_is_used_from_then_on_and_the_old_one_closed(house: House, openings: Openings) -> None:
+    feed = await indexing.add(house, FEED, "tester")
+    house.registry.records[10] = replace(feed, standing=Standing(3, reason=AWAY.reason), capabilities=Capabilities())
+    moved = replace(FEED, facts=IndexerFacts(url="http://other.example/api"), secret=None)
+    changed = await indexing.change(house, 10, moved, "tester")
+    assert openings.made[0][2].closed and openings.made[1][1] == "k3y"
+    assert changed.standing == FINE and changed.capabilities is None
+    assert indexing.adapter_of(house, changed) is openings.made[1][2]
+    await indexing.change(house, 10, replace(moved, priority=3), "tester")
+    assert len(openings.made) == 2  # nothing of the wire has changed
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (replace(FEED, name="myanonamouse"), "name"),
+        (replace(FEED, facts=IndexerFacts(url="feed")), "url"),
+        (IndexerDraft(IndexerSort.MAM, "Second", secret="x"), "sort"),
+    ],
+    ids=["name_taken", "no_address", "second_tracker"],
+)
+async def test_what_cannot_be_added_names_the_field(house: House, draft: IndexerDraft, field: str) -> None:
+    for attempt in (indexing.add(house, draft, "tester"), indexing.test(house, draft)):
+        with pytest.raises(BadIndexer) as refused:
+            await attempt
+        assert refused.value.reason.evidence["field"] == field
+    assert len(await indexing.listed(house)) == 1
+
+
+async def test_what_stands_in_the_settings_is_changed_there_alone(house: House) -> None:
+    house.indexers["jackett"] = FakeIndexer("jackett")
+    jackett = await indexing.record_of(house, 2)
+    draft = IndexerDraft(jackett.sort, jackett.name, facts=jackett.facts)
+    for other, field in ((replace(draft, facts=replace(draft.facts, url="http://other.example")), "url"), (replace(draft, secret="k"), "secret")):  # fmt: skip
+        with pytest.raises(BadIndexer) as refused:
+            await indexing.change(house, 2, other, "tester")
+        assert refused.value.reason.code == "indexer_managed" and refused.value.reason.evidence["field"] == field
+    with pytest.raises(BadIndexer):
+        await indexing.remove(house, 2, "tester")
+
+
+async def test_the_tracker_is_added_with_its_session_and_removed_again(house: House) -> None:
+    house.indexers = {}
+    made = await indexing.add(house, IndexerDraft(IndexerSort.MAM, "Mouse", priority=3, secret="session"), "tester")
+    assert (made.id, made.name, made.priority, made.facts.url) == (1, "Mouse", 3, house.settings.mam.base_url)
+    assert await house.vault.get("mam_id") == "session"
+    await indexing.remove(house, 1, "tester")
+    assert await told(house) == [] and house.indexers == {} and await house.vault.get("mam_id") is None
+
+
+async def test_a_new_session_ends_the_pause_and_the_alert(house: House) -> None:
+    mam = await indexing.record_of(house, 1)
+    later = house.now() + timedelta(hours=1)
+    house.registry.records[1] = replace(mam, standing=Standing(2, None, None, later, AWAY.reason))
+    assert (await desk.set_mam_session(house, "new", "tester")).ok
+    assert (await indexing.record_of(house, 1)).standing == FINE
+    assert (await desk.test_indexers(house))["mam"].ok
+
+
+# --- tried --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_draft_is_tried_with_the_stored_key_and_nothing_is_kept(house: House, openings: Openings) -> None:
+    assert (await indexing.test(house, FEED)).ok
+    assert openings.made[0][2].closed and await told(house) == [(1, "mam", "MyAnonamouse")]
+    await indexing.add(house, FEED, "tester")
+    assert (await indexing.test(house, replace(FEED, secret=None), 10)).ok
+    assert openings.made[-1][1] == "k3y" and openings.made[-1][2].closed
+    assert not openings.made[1][2].closed
+
+
+async def test_a_session_that_the_site_refuses_is_not_kept_by_a_test(house: House) -> None:
+    house.indexers = {}
+
+    async def renew(value: str) -> IndexerHealth:
+        house.indexers["mam"] = mam = FakeIndexer("mam")
+        mam.healthy = False
+        return await mam.test()
+
+    house.renew_session = renew
+    assert not (await indexing.test(house, IndexerDraft(IndexerSort.MAM, "Mouse", secret="dead"))).ok
+    assert house.indexers == {} and await told(house) == []
+
+
+# --- what they can be asked, and the order ------------------------------------------------------------------------------
+
+
+async def test_capabilities_are_kept_for_a_day_and_outlive_an_indexer_that_is_away(house: House) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    house.clock = lambda: now
+    mam, record = house.indexers["mam"], await indexing.record_of(house, 1)
+    mam.told = AWAY
+    with pytest.raises(SiteUnavailable):
+        await indexing.capabilities(house, record)
+    mam.told = Capabilities(limit_max=42)
+    assert (await indexing.capabilities(house, record)).limit_max == 42
+    mam.told = Capabilities(limit_max=43)
+    assert (await indexing.capabilities(house, record)).limit_max == 42
+    now += timedelta(hours=25)
+    mam.told = AWAY
+    assert (await indexing.capabilities(house, record)).limit_max == 42
+    mam.told = Capabilities(limit_max=43)
+    await indexing.tidy(house)
+    assert (await indexing.record_of(house, 1)).capabilities == Capabilities(limit_max=43)
+
+
+async def test_old_offers_and_questions_are_forgotten(house: House) -> None:
+    old, new = Offer(1, release(1)), Offer(1, release(2))
+    long_ago = house.now() - timedelta(days=31)
+    async with house.db.write() as tx:
+        await offers.remember(tx, [old], long_ago)
+        await offers.remember(tx, [new], house.now())
+        await asked.note(tx, [Asked(1, at, "indexerQuery", True, 1) for at in (long_ago, house.now())])
+    await indexing.tidy(house)
+    async with house.db.read() as tx:
+        assert await offers.get(tx, old.key) is None and await offers.get(tx, new.key) == new
+        assert (await asked.page(tx)).total == 1
+
+
+async def test_an_order_that_names_nobody_is_an_alert_until_it_is_mended(tmp_path: Path) -> None:
+    house = await bare_house(tmp_path, search={"order": ["A feed", "mam"]})
+    house.open_indexer, house.indexers = Openings(), {"mam": FakeIndexer("mam")}
+
+    async def standing() -> dict[str, list[str]]:
+        async with house.db.read() as tx:
+            return {alert.key: list(alert.reason.evidence["names"]) for alert in await alerts.active(tx)}
+
+    await indexing.check_order(house)
+    assert await standing() == {"search_order": ["A feed"]}
+    await indexing.add(house, FEED, "tester")
+    assert await standing() == {}
+    await house.registry.close()
+    await house.db.close()
