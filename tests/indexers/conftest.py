@@ -138,12 +138,18 @@ async def upstream(site: Site, passing_time: SleepingTime) -> AsyncIterator[Call
     """Opens a service with a key behind the site of prepared replies."""
     opened: list[Upstream] = []
 
-    def open_one(name: str, url: str, key: str | None = KEY, per_second: float = 2.0) -> Upstream:
+    def open_one(
+        name: str,
+        url: str,
+        key: str | None = KEY,
+        per_second: float = 2.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> Upstream:
         service = Upstream(
             name,
             url,
             SecretStr(key) if key else None,
-            new_client(5, httpx2.MockTransport(site)),
+            new_client(5, transport or httpx2.MockTransport(site)),
             Pacer(per_second, monotonic=passing_time.monotonic, sleep=passing_time.sleep),
             clock=lambda: NOW,
             timeout_secs=5,

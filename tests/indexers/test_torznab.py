@@ -11,12 +11,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.wish import Kind
 from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable
 from earmark.indexers import TorznabIndexer, errors
+from earmark.indexers.languages import language_of
 from earmark.indexers.torznab import jackett_endpoint
 from earmark.indexers.upstream import Upstream
 from earmark.ports import Magnet, SearchQuery
@@ -229,3 +231,202 @@ async def test_the_key_is_in_no_log_line_and_no_repr(
 )
 def test_an_address_that_names_a_feed_is_taken_as_it_is(configured: str, endpoint: str) -> None:
     assert jackett_endpoint(configured) == endpoint
+
+
+CAPS = """<caps><server title="Feed"/><limits default="60" max="50"/><searching>
+<search available="yes" supportedParams="q"/><tv-search available="no" supportedParams="q"/>
+<book-search available="yes" supportedParams="q,Author,title"/><music-search available="no" supportedParams="q,artist"/>
+</searching><categories><category id="3000" name="Audio"><subcat id="3030" name="Audio/Audiobook"/>
+<subcat id="x" name="broken"/></category><category id="7020" name="E&amp;amp;Books"/><category id="100013" name=""/>
+</categories></caps>"""
+
+
+async def test_capabilities_are_read_from_the_feed(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [xml(CAPS)]
+    told = await jackett.capabilities()
+    assert told.ids() == {3000, 3030, 7020, 100013}
+    assert [(top.id, top.name, [sub.name for sub in top.subs]) for top in told.categories] == [
+        (3000, "Audio", ["Audio/Audiobook"]),
+        (7020, "E&Books", []),
+        (100013, "100013", []),
+    ]
+    assert (told.search_params, told.book_params, told.music_params) == (("q",), ("q", "author", "title"), ())
+    assert (told.limit_default, told.limit_max) == (50, 50)
+    assert dict(site.requests[0].url.params) == {"t": "caps", "apikey": KEY}
+
+
+@pytest.mark.parametrize("document", ["<caps/>", '<caps><limits default="x" max="-1"/><searching/></caps>'])
+async def test_a_feed_that_says_little_can_be_searched_with_words(
+    jackett: TorznabIndexer, site: Any, document: str
+) -> None:
+    site.replies = [xml(document)]
+    assert await jackett.capabilities() == Capabilities()
+
+
+async def asked_categories(jackett: TorznabIndexer, site: Any, **query: Any) -> str | None:
+    """The `cat` of the request that a search sends, "nobody" when it sends none."""
+    site.replies = [xml("<rss><channel/></rss>")]
+    site.requests.clear()
+    await jackett.search(replace(QUERY, **query))
+    return site.requests[0].url.params.get("cat") if site.requests else "nobody"
+
+
+async def test_only_what_the_owner_allows_and_the_feed_has_is_asked_for(
+    upstream: Callable[..., Upstream], jackett: TorznabIndexer, site: Any
+) -> None:
+    assert await asked_categories(jackett, site, kind=None) is None
+    assert await asked_categories(jackett, site, categories=(9999,)) == "9999"  # nobody has said what it has
+    site.replies = [xml(CAPS)]
+    await jackett.capabilities()
+    assert await asked_categories(jackett, site, categories=(9999, 7020)) == "7020"
+    assert await asked_categories(jackett, site, categories=(7000,)) == "7020"
+    assert await asked_categories(jackett, site, categories=(9999,)) == "nobody"
+    assert await asked_categories(jackett, site, kind=None) is None
+    narrow = TorznabIndexer(upstream("narrow", "http://n.test/api"), categories=(3030, 100013))
+    assert await asked_categories(narrow, site) == "3030"
+    assert await asked_categories(narrow, site, categories=(3000, 7020)) == "3030"
+    assert await asked_categories(narrow, site, kind=Kind.EBOOK) == "nobody"
+    assert await asked_categories(narrow, site, kind=None) == "3030,100013"
+
+
+def item(n: int, *categories: int, extra: str = "") -> str:
+    marks = "".join(f"<category>{number}</category>" for number in categories)
+    return f"<item><title>Book {n}</title><guid>g{n}</guid><link>http://jackett.test/dl/{n}</link>{marks}{extra}</item>"
+
+
+def rss(*items: str) -> Reply:
+    return xml(f'<rss xmlns:torznab="http://torznab.com/schemas/2015/feed"><channel>{"".join(items)}</channel></rss>')
+
+
+async def test_results_outside_of_what_was_asked_are_dropped(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [rss(item(1, 3000, 3030), item(2, 2000), item(3), item(4, 7020), item(5, 3000, 3010))]
+
+    async def titles(**query: Any) -> list[str]:
+        return [r.title for r in await jackett.search(replace(QUERY, **query))]
+
+    assert await titles() == ["Book 1", "Book 3"]
+    assert await titles(kind=Kind.MUSIC) == ["Book 3", "Book 5"]
+    assert await titles(categories=(3000,)) == ["Book 1", "Book 3", "Book 5"]
+    assert len(await titles(kind=None)) == 5
+
+
+def library(size: int) -> Callable[[httpx2.Request], Reply]:
+    """A feed of so many items that honours limit and offset."""
+
+    def reply(request: httpx2.Request) -> Reply:
+        start, limit = int(request.url.params.get("offset", "0")), int(request.url.params["limit"])
+        return rss(*(item(n, 3030) for n in range(start, min(size, start + limit))))
+
+    return reply
+
+
+async def test_pages_are_walked_from_the_offset_up_to_the_limit(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [library(1000)]
+    found = await jackett.search(replace(QUERY, limit=250, offset=30))
+    assert [r.guid for r in found] == [f"g{n}" for n in range(30, 280)]
+    pages = [(r.url.params.get("offset"), r.url.params["limit"]) for r in site.requests]
+    assert pages == [("30", "100"), ("130", "100"), ("230", "50")]
+
+
+async def test_a_short_page_is_the_last_one(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [library(130)]
+    assert len(await jackett.search(replace(QUERY, limit=500))) == 130
+    assert len(site.requests) == 2
+
+
+async def test_a_feed_that_knows_no_offset_is_not_asked_for_ever(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [rss(*(item(n, 3030) for n in range(100)))]
+    assert len(await jackett.search(replace(QUERY, limit=500))) == 100
+    assert len(site.requests) == 2
+
+
+async def test_the_newest_are_asked_for_without_words(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [rss(item(1, 3030))]
+    assert len(await jackett.search(replace(QUERY, newest=True))) == 1
+    params = site.requests[0].url.params
+    assert "q" not in params and (params["t"], params["cat"]) == ("search", "3030")
+
+
+async def test_a_feed_with_only_a_search_for_books_is_asked_with_that(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [
+        xml('<caps><searching><search available="no"/><book-search available="yes"/></searching></caps>'),
+        rss(),
+    ]
+    await jackett.capabilities()
+    await jackett.search(QUERY)
+    assert site.requests[1].url.params["t"] == "book"
+
+
+async def test_a_feed_without_a_key_is_asked_without_one(upstream: Callable[..., Upstream], site: Any) -> None:
+    site.replies = [rss(item(1, 3030))]
+    await TorznabIndexer(upstream("open", "http://open.test/api", None)).search(QUERY)
+    assert "apikey" not in site.requests[0].url.params
+
+
+RICH = """
+<torznab:attr name="tag" value="Freeleech"/><torznab:attr name="tag" value="internal"/>
+<torznab:attr name="downloadvolumefactor" value="0.5"/><torznab:attr name="uploadvolumefactor" value="2"/>
+<torznab:attr name="minimumratio" value="1"/><torznab:attr name="minimumseedtime" value="259200"/>
+<torznab:attr name="author" value="Wilkie Collins, Ada Fenwick"/><torznab:attr name="language" value="English"/>
+<torznab:attr name="filetype" value="M4B"/><torznab:attr name="year" value="1868"/><torznab:attr name="peers" value="9"/>
+<torznab:attr name="seeders" value="7"/><torznab:attr name="coverurl" value="http://x/c.jpg"/>"""
+
+
+async def test_everything_a_feed_tells_of_a_release_is_kept(jackett: TorznabIndexer, site: Any) -> None:
+    site.replies = [rss(item(1, 3030, 100013, extra=RICH))]
+    (one,) = await jackett.search(QUERY)
+    assert (one.categories, one.flags) == ((3030, 100013), ("freeleech", "internal"))
+    assert (one.download_factor, one.upload_factor, one.freeleech.everyone) == (0.5, 2.0, False)
+    assert (one.min_ratio, one.min_seed_secs, one.seeders, one.leechers) == (1.0, 259200, 7, 2)
+    assert (one.authors, one.language) == (("Wilkie Collins", "Ada Fenwick"), "en")
+    assert (one.filetypes, one.year) == (("m4b",), 1868)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("downloadvolumefactor", "-1"), ("minimumratio", "1e9"), ("minimumseedtime", "soon"), ("year", "99999"),
+     ("seeders", "9" * 40), ("language", "a tongue of men"), ("infohash", "zz"), ("category", "-3"), ("author", "  ")],
+    ids=lambda value: None,
+)  # fmt: skip
+async def test_what_makes_no_sense_is_unknown(jackett: TorznabIndexer, site: Any, name: str, value: str) -> None:
+    site.replies = [rss(item(1)), rss(item(1, extra=f'<torznab:attr name="{name}" value="{value}"/>'))]
+    assert await jackett.search(QUERY) == await jackett.search(QUERY)
+
+
+STATUSES: list[tuple[str, Any, type[EarmarkError]]] = [
+    ("off", xml('<error code="410" description="Indexer is disabled"/>', 410), SiteUnavailable),
+    ("blocked", xml('<error code="429" description="Blocked"/>', 429, **{"retry-after": "60"}), RateLimited),
+    ("blocked by 200", xml('<error code="429" description="Blocked"/>', 200), RateLimited),
+    ("parameter", xml('<error code="201" description="Incorrect parameter"/>', 400), errors.SearchRefused),
+    ("key by 400", xml('<error code="100" description="Invalid API Key"/>', 400), errors.KeyRefused),
+    ("inside by 500", xml('<error code="900" description="The tracker is down"/>', 500), SiteUnavailable),
+    ("plain 404", Reply(404, json={"message": "NotFound"}), AnswerNotUnderstood),
+]
+
+
+@pytest.mark.parametrize(("reply", "error"), [t[1:] for t in STATUSES], ids=[t[0] for t in STATUSES])
+async def test_trouble_may_have_a_status_and_a_document(
+    jackett: TorznabIndexer, site: Any, reply: Any, error: type[EarmarkError]
+) -> None:
+    site.replies = [reply]
+    with pytest.raises(error) as caught:
+        await jackett.search(QUERY)
+    if reply.status_code == 500:
+        assert "The tracker is down" in caught.value.reason.message
+
+
+@pytest.mark.parametrize(
+    ("written", "language"),
+    [
+        ("ENG", "en"),
+        ("en-US", "en"),
+        ("deu", "de"),
+        ("French", "fr"),
+        ("EN", "en"),
+        ("qqq", "qqq"),
+        ("?", None),
+        ("", None),
+    ],
+)
+def test_languages_are_understood_by_code_and_by_name(written: str, language: str | None) -> None:
+    assert language_of(written) == language
