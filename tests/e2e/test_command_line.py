@@ -94,3 +94,32 @@ async def test_a_new_session_is_taken_without_a_restart(service: Service, world:
     taken = await earmark(service, "session", "--mam-id", world.mam_id)
     assert taken.returncode == 0, taken.stderr
     assert world.mam_id not in taken.stdout + service.log()
+
+
+async def test_the_indexers_are_listed_with_how_they_stand_and_tested(service: Service) -> None:
+    listed = await earmark(service, "indexers")
+    assert listed.returncode == 0, listed.stderr
+    assert "MyAnonamouse" in listed.stdout and "fine" in listed.stdout
+    assert [one["id"] for one in json.loads((await earmark(service, "indexers", "--json")).stdout)] == [1]
+    well = await earmark(service, "indexers", "1", "--test", "--json")
+    assert well.returncode == 0, well.stderr
+    assert json.loads(well.stdout) == [{"id": 1, "isValid": True, "validationFailures": []}]
+
+    silent = {
+        "name": "Nobody [there]",
+        "implementation": "Torznab",
+        "fields": [{"name": "baseUrl", "value": "http://127.0.0.1:9/"}],
+    }
+    await service.api("POST", "/indexer?forceSave=true", json=silent)
+    failed = await earmark(service, "indexers", "--test")
+    assert failed.returncode == 1
+    assert "✓ 1 MyAnonamouse" in failed.stdout and "✗ 10 Nobody [there]" in failed.stdout
+    one = await earmark(service, "indexers", "10", "--test")
+    assert one.returncode == 1 and "→" in one.stdout
+    await service.api("PUT", "/indexer/10?forceSave=true", json={"enable": False})
+    assert "off" in (await earmark(service, "indexers", "10")).stdout
+
+    unknown = await earmark(service, "indexers", "77")
+    assert unknown.returncode == 2 and "earmark indexers" in unknown.stderr
+    for answer in (listed, well, failed, one, unknown):
+        assert "Traceback" not in answer.stderr

@@ -257,6 +257,20 @@ def explain(ticket_id: Id, as_json: AsJson = False, config: Config = None, data_
 
 
 @app.command()
+def indexers(
+    number: Annotated[int | None, typer.Argument(help="Number of one indexer (default: all).")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Ask whether they would search for us now.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the indexers and how each stands, or test them."""
+    from earmark.cli.indexers import indexers as run
+
+    raise typer.Exit(run(remote(config, data_dir), number, test=test, as_json=as_json))
+
+
+@app.command()
 def session(
     config: Config = None,
     data_dir: DataDir = None,

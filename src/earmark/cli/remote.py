@@ -68,6 +68,14 @@ class Remote:
     def post_list(self, path: str, body: Mapping[str, object], *, timeout: float) -> list[Json]:
         return self._several("POST", path, json=dict(body), timeout=timeout)
 
+    def judged(self, path: str, body: Mapping[str, object], *, timeout: float) -> list[Json]:
+        """A test as the Prowlarr face answers it: what is wrong stands in a list, with 400; nothing is an empty object."""
+        response = self._sent("POST", path, json=dict(body), timeout=timeout)
+        answer = _json(response)
+        if response.is_success or (response.status_code == 400 and isinstance(answer, list)):
+            return answer if isinstance(answer, list) else []
+        raise _refused(response)
+
     def post_file(self, path: str, content: bytes) -> Json:
         return self._call("POST", path, content=content, headers={"Content-Type": "application/x-bittorrent"})
 
@@ -86,32 +94,40 @@ class Remote:
         return answer
 
     def _answer(self, method: str, path: str, **options: Any) -> Any:
+        response = self._sent(method, path, **options)
+        if response.is_success:
+            return response.json()
+        raise _refused(response)
+
+    def _sent(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:
-            response = self._http.request(method, path, **options)
+            return self._http.request(method, path, **options)
         except httpx2.TransportError as error:
             raise CommandFailed(
                 f"No Earmark answers at {self._service.url} ({error}).",
                 "Start it with `earmark serve`, or name it with EARMARK_URL.",
                 UNREACHABLE,
             ) from error
-        if response.is_success:
-            return response.json()
-        raise _refused(response)
 
 
 def _refused(response: httpx2.Response) -> CommandFailed:
-    try:
-        problem: Json = response.json()
-    except ValueError:
-        problem = {}
+    answer = _json(response)
+    problem: Json = answer if isinstance(answer, dict) else {}
     if response.status_code == 401:
         return CommandFailed("The service does not know this key.", "Set EARMARK_TOKEN to its key.", FORBIDDEN)
-    message = str(problem.get("detail") or f"The service answered {response.status_code}.")
+    message = str(problem.get("detail") or problem.get("message") or f"The service answered {response.status_code}.")
     faults = problem.get("errors") or []
     for fault in faults if len(faults) > 1 else []:  # a single one is the sentence itself
         message += f"\n  {fault.get('field')}: {fault.get('message')}"
     code = {403: FORBIDDEN, 400: USAGE}.get(response.status_code, FAILED)
     return CommandFailed(message, str(problem.get("action") or ""), code)
+
+
+def _json(response: httpx2.Response) -> object:
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _running(data_dir: Path) -> str | None:
