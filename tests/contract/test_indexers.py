@@ -15,13 +15,13 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from earmark.core.newznab import Capabilities
+from earmark.core.newznab import Capabilities, Category, expanded
 from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
 from earmark.core.release import Release
 from earmark.core.torrentfile import BadTorrent, read_torrent
 from earmark.core.wish import Kind
 from earmark.http import new_client
-from earmark.indexers import MamIndexer, TorznabIndexer
+from earmark.indexers import MamIndexer, ProwlarrIndexer, TorznabIndexer
 from earmark.indexers.pacing import Pacer
 from earmark.indexers.upstream import Upstream
 from earmark.ports import Indexer, IndexerHealth, SearchQuery
@@ -62,24 +62,52 @@ class World:
             return httpx2.Response(200, json={"uid": 1, "username": "mouse"})
         if request.url.path == "/tor/download.php":
             return httpx2.Response(200, content=self.torrent)
-        if "moonstone" not in json.loads(request.content)["tor"]["text"]:
-            return httpx2.Response(200, json={"error": "Nothing returned, out of 0"})
-        rows = [{"id": n, "title": title} for n, title in enumerate(self.titles, 1)]
-        return httpx2.Response(200, json={"data": rows, "found": len(rows)})
+        tor = json.loads(request.content)["tor"]
+        found = self.found(tor["text"], newest=tor["sortType"] == "dateDesc")
+        rows = [{"id": n, "title": title, "category": 45} for n, title in found][tor["startNumber"] :]
+        if not rows:
+            return httpx2.Response(200, json={"error": f"Nothing returned, out of {len(found)}"})
+        return httpx2.Response(200, json={"data": rows, "found": len(found)})
 
     def torznab(self, request: httpx2.Request) -> httpx2.Response:
         if (struck := self.strike()) is not None:
             return struck
         if request.url.path == "/dl":
             return httpx2.Response(200, content=self.torrent)
-        if request.url.params["t"] == "caps":
-            return httpx2.Response(200, text="<caps/>")
-        titles = self.titles if "moonstone" in request.url.params["q"] else ()
+        asked = request.url.params
+        if asked["t"] == "caps":
+            return httpx2.Response(
+                200, text='<caps><categories><category id="3030" name="Audiobooks"/></categories></caps>'
+            )
+        found = self.found(asked.get("q", ""), newest="q" not in asked)[int(asked.get("offset", 0)) :]
         items = "".join(
             f"<item><title>{t}</title><guid>g{n}</guid><link>http://feed.test/dl?apikey=k&amp;n={n}</link></item>"
-            for n, t in enumerate(titles)
+            for n, t in found[: int(asked["limit"])]
         )
         return httpx2.Response(200, text=f"<rss><channel>{items}</channel></rss>")
+
+    def prowlarr(self, request: httpx2.Request) -> httpx2.Response:
+        if (struck := self.strike()) is not None:
+            return struck
+        asked = request.url.params
+        if request.url.path == "/1/download":
+            return httpx2.Response(200, content=self.torrent)
+        if request.url.path == "/api/v1/system/status":
+            return httpx2.Response(200, json={"appName": "Prowlarr", "version": "2.3.6"})
+        if request.url.path == "/api/v1/indexer":
+            books = {"categories": [{"id": 3030, "name": "Audio/Audiobook", "subCategories": []}]}
+            told = {"id": 1, "name": "Books", "enable": True, "protocol": "torrent", "capabilities": books}
+            return httpx2.Response(200, json=[told])
+        found = self.found(asked.get("query", ""), newest="query" not in asked)[int(asked["offset"]) :]
+        elements = [
+            {"guid": f"g{n}", "indexerId": 1, "title": t, "protocol": "torrent", "size": 0,
+             "downloadUrl": f"http://prowlarr.test/1/download?apikey=k&link={n}"}
+            for n, t in found[: int(asked["limit"])]
+        ]  # fmt: skip
+        return httpx2.Response(200, json=elements)
+
+    def found(self, text: str, *, newest: bool) -> list[tuple[int, str]]:
+        return list(enumerate(self.titles, 1)) if newest or "moonstone" in text else []
 
 
 class FolderTracker:
@@ -91,12 +119,16 @@ class FolderTracker:
         self._world = world
 
     async def search(self, query: SearchQuery) -> Sequence[Release]:
-        words = query.text.split()
-        if not any(c.isalnum() for c in query.text):
+        words = [] if query.newest else query.text.split()
+        if not query.newest and not any(c.isalnum() for c in query.text):
+            return []
+        if query.categories and not (await self.capabilities()).serves(expanded(query.categories)):
             return []
         self._check()
         titles = [t for t in self._world.titles if all(word in t.lower() for word in words)]
-        return [Release(guid=f"folder:{t}", indexer=self.name, title=t, download_ref=t) for t in titles][: query.limit]
+        return [Release(guid=f"folder:{t}", indexer=self.name, title=t, download_ref=t) for t in titles][
+            query.offset : query.offset + query.limit
+        ]
 
     async def fetch(self, release: Release) -> bytes:
         if release.indexer != self.name:
@@ -106,7 +138,7 @@ class FolderTracker:
         return self._world.torrent
 
     async def capabilities(self) -> Capabilities:
-        return Capabilities()
+        return Capabilities(categories=(Category(3030, "Audio/Audiobook"),))
 
     async def account(self) -> None:
         return None
@@ -154,7 +186,19 @@ def open_torznab(world: World) -> Indexer:
     return TorznabIndexer(Upstream("feed", "http://feed.test/api", SecretStr("k"), http, Pacer(10_000), clock=clock))
 
 
-ADAPTERS: dict[str, Callable[[World], Indexer]] = {"mam": open_mam, "torznab": open_torznab, "folder": FolderTracker}
+def open_prowlarr(world: World) -> Indexer:
+    http = new_client(5, httpx2.MockTransport(world.prowlarr))
+    return ProwlarrIndexer(
+        Upstream("prowlarr", "http://prowlarr.test", SecretStr("k"), http, Pacer(10_000), clock=clock)
+    )
+
+
+ADAPTERS: dict[str, Callable[[World], Indexer]] = {
+    "mam": open_mam,
+    "torznab": open_torznab,
+    "prowlarr": open_prowlarr,
+    "folder": FolderTracker,
+}
 
 
 @pytest.fixture
@@ -178,6 +222,33 @@ async def test_a_search_gives_releases_of_this_indexer_with_unique_guids(indexer
 
 async def test_the_limit_is_kept(indexer: Indexer) -> None:
     assert len(await indexer.search(replace(QUERY, limit=1))) == 1
+
+
+async def test_an_offset_passes_over_the_first_results(indexer: Indexer, world: World) -> None:
+    assert [r.title for r in await indexer.search(replace(QUERY, offset=1))] == list(world.titles[1:])
+    assert list(await indexer.search(replace(QUERY, offset=2))) == []
+
+
+async def test_the_newest_releases_need_no_text(indexer: Indexer, world: World) -> None:
+    assert [r.title for r in await indexer.search(replace(QUERY, text="", newest=True))] == list(world.titles)
+
+
+async def test_a_query_for_no_kind_asks_for_every_kind(indexer: Indexer, world: World) -> None:
+    assert [r.title for r in await indexer.search(replace(QUERY, kind=None))] == list(world.titles)
+
+
+async def test_capabilities_name_what_can_be_asked(indexer: Indexer) -> None:
+    told = await indexer.capabilities()
+    assert 3030 in told.ids() and "q" in told.search_params
+    assert 1 <= told.limit_default <= told.limit_max
+
+
+async def test_categories_are_known_or_nobody_is_asked(indexer: Indexer, world: World) -> None:
+    await indexer.capabilities()
+    assert [r.title for r in await indexer.search(replace(QUERY, categories=(3000, 9999)))] == list(world.titles)
+    world.asked = 0
+    assert list(await indexer.search(replace(QUERY, categories=(9999, 2000)))) == []
+    assert world.asked == 0
 
 
 async def test_nothing_found_is_an_empty_list(indexer: Indexer) -> None:
