@@ -95,12 +95,16 @@ async def get_health(request: Request) -> Response:
                 "id": number,
                 "source": _source(check.name),
                 "type": check.status,
-                "message": bodies.clean(f"{check.message} {check.action or ''}".strip()),
+                "message": bodies.clean(_sentences(check.message, check.action)),
                 "wikiUrl": wiki,
             }
             for number, check in enumerate(ill, 1)
         ]
     )
+
+
+def _sentences(message: str, action: str | None) -> str:
+    return f"{message.rstrip('.')}. {action}" if action else message
 
 
 def _source(name: str) -> str:
