@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from estate import eventually, house_over, settings_for, settled, wish
 from earmark.core.states import Failed, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import TicketRequest
-from earmark.pipeline import desk
+from earmark.pipeline import desk, indexing
 from earmark.pipeline.house import House
 from earmark.sandbox.world import World
 from earmark.store import alerts
@@ -26,6 +27,12 @@ TIME_MACHINE = ("The Time Machine", "H. G. Wells")
 LOST_WORLD = ("The Lost World", "Arthur Conan Doyle")
 SAID_AT_ONCE = {"retry_max_attempts": 1}  # the first failure is final: what it says can be looked at
 PATIENT = {"retry_max_attempts": 20, "retry_initial_delay_secs": 0.2, "retry_max_delay_secs": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that failed is left alone for a moment instead of minutes, save where it names its own wait."""
+    monkeypatch.setattr("earmark.core.indexing.PAUSES", (timedelta(milliseconds=50),))
 
 
 async def arm(world: World, on: str, kind: str, times: int | None = None) -> None:
@@ -62,6 +69,13 @@ def _wish(book: tuple[str, str]) -> TicketRequest:
 async def active_alerts(house: House) -> set[str]:
     async with house.db.read() as tx:
         return {alert.key for alert in await alerts.active(tx)}
+
+
+async def the_pause_is_over(house: House) -> None:
+    async def over() -> bool:
+        return not any(record.standing.paused(house.now()) for record in await indexing.listed(house))
+
+    await eventually(over, "the site is asked again")
 
 
 def assert_named(ticket: Ticket, code: str) -> Failed:
@@ -104,6 +118,7 @@ async def test_a_search_that_fails_says_why_raises_an_alert_and_works_when_asked
         assert failed.failed_at_state is S.SEARCHING
         assert await active_alerts(house) == {"indexer:mam"}
         await disarm(world)
+        await the_pause_is_over(house)
         await completes(house, await file(house, LOST_WORLD))
         assert await active_alerts(house) == set()
         await desk.retry(house, first, "tester")
@@ -174,6 +189,7 @@ async def test_a_torrent_that_cannot_be_had_says_why_and_is_had_when_asked_again
         assert await house.client.snapshot() == {}
         assert not any(house.download_dir.iterdir())
         await disarm(world)
+        await the_pause_is_over(house)
         await completes(house, await file(house, LOST_WORLD))
         await desk.retry(house, first, "tester")
         await completes(house, first)

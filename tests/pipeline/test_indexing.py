@@ -16,7 +16,8 @@ from earmark.http import SiteUnavailable
 from earmark.pipeline import desk, indexing
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import BadIndexer, UnknownIndexer
-from earmark.ports import IndexerHealth
+from earmark.pipeline.searching import TICKETS, search
+from earmark.ports import IndexerHealth, SearchQuery
 from earmark.store import Asked, Offer, alerts, asked, indexers, offers
 from support.bare_house import bare_house
 from support.fake_indexers import FakeIndexer, release
@@ -220,6 +221,35 @@ async def test_a_new_session_ends_the_pause_and_the_alert(house: House) -> None:
     assert (await desk.set_mam_session(house, "new", "tester")).ok
     assert (await indexing.record_of(house, 1)).standing == FINE
     assert (await desk.test_indexers(house))["mam"].ok
+
+
+async def test_alerts_of_indexers_that_are_asked_no_more_are_over(house: House, openings: Openings) -> None:
+    async def standing() -> set[str]:
+        async with house.db.read() as tx:
+            return {alert.key for alert in await alerts.active(tx)}
+
+    house.indexers["jackett"] = FakeIndexer("jackett")
+    for key in ("mam", "jackett"):
+        house.indexers[key].answer = AWAY
+    await search(house, SearchQuery("kings", None), asker=TICKETS)
+    assert await standing() == {"indexer:mam", "indexer:jackett"}
+    again = await restarted(house, openings, {"mam": FakeIndexer("mam")})
+    assert await standing() == {"indexer:mam"}
+    mam = await indexing.record_of(again, 1)
+    assert mam.standing.paused(again.now())  # a restart does not make a site that is away come back
+    await indexing.change(again, 1, IndexerDraft(mam.sort, mam.name, False, facts=mam.facts), "tester")
+    assert await standing() == set()
+
+
+async def test_the_account_behind_an_indexer_that_is_left_alone_is_not_asked_for(house: House) -> None:
+    mam = await indexing.record_of(house, 1)
+    house.registry.records[1] = replace(mam, standing=Standing(1, None, None, house.now() + timedelta(hours=1)))
+
+    async def account() -> None:
+        raise AssertionError("it was asked")
+
+    house.indexers["mam"].account = account
+    assert await house.fresh_account() is None
 
 
 # --- tried --------------------------------------------------------------------------------------------------------------

@@ -184,12 +184,14 @@ class House:
             yield
 
     async def fresh_account(self) -> Account | None:
-        """The tracker account, asked for at most every five minutes; the last known one when the site is silent."""
+        """The tracker account, asked for at most every five minutes; the last known one when the site is silent
+        or left alone."""
         now = self.now()
         if self.account_at is not None and (now - self.account_at).total_seconds() < ACCOUNT_MAX_AGE_SECS:
             return self.account
         self.account_at = now
-        for indexer in self.indexers.values():
+        resting = {record.key for record in self.registry.records.values() if record.standing.paused(now)}
+        for indexer in (one for key, one in self.indexers.items() if key not in resting):
             try:
                 account = await indexer.account()
             except EarmarkError as error:

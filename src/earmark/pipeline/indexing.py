@@ -105,6 +105,8 @@ async def change(house: House, id: int, draft: IndexerDraft, actor: str) -> Inde
         await _renew(house, draft.secret)
     house.registry.tallies.pop((id, "query"), None)
     house.registry.tallies.pop((id, "grab"), None)
+    if not record.enabled:
+        await _forget_alarms(house, {f"{ALERT}{record.key}"})
     if record != known or draft.secret is not None:
         await _tell(house, "indexer_changed", record, actor)
     return house.registry.records[id]
@@ -122,10 +124,9 @@ async def remove(house: House, id: int, actor: str) -> None:
         if adapter is not None:
             await adapter.close()
         await house.vault.forget("mam_id" if record.id == MAM_ID else _secret_name(id))
-        async with house.write() as tx:
+        async with house.db.write() as tx:
             await indexers.remove(tx, id, house.now())
-            await alerts.clear(tx, f"{ALERT}{record.key}", house.now())
-        house.registry.alarmed.discard(f"{ALERT}{record.key}")
+    await _forget_alarms(house, {f"{ALERT}{record.key}"})
     await _tell(house, "indexer_removed", record, actor)
 
 
@@ -244,6 +245,14 @@ async def _keep_secret(house: House, id: int, secret: str | None) -> None:
         await house.vault.forget(_secret_name(id))
 
 
+async def _forget_alarms(house: House, keys: set[str]) -> None:
+    """Alerts of indexers that are asked no more."""
+    stand = keys & house.registry.alarmed
+    house.registry.alarmed -= stand
+    if stand:
+        await house.registry.pen.keep(Notes(house.now(), alarms=[(key, None) for key in sorted(stand)]))
+
+
 async def _tell(house: House, what: str, record: IndexerRecord, actor: str) -> None:
     async with house.write() as tx:
         note: JsonObject = {"what": what, "indexer": record.name, "id": record.id, "actor": actor}
@@ -256,8 +265,11 @@ async def _tell(house: House, what: str, record: IndexerRecord, actor: str) -> N
 
 async def open_added(house: House) -> None:
     """Open the indexers that were added by hand. One that cannot be opened stays listed, and its standing says why. Pauses
-    that a new key or session would end, end with a start: it may have brought one."""
-    for record in await listed(house):
+    that a new key or session would end, end with a start: it may have brought one. So do alerts of indexers that the
+    settings no longer name."""
+    there = await listed(house)
+    await _forget_alarms(house, house.registry.alarmed - {f"{ALERT}{record.key}" for record in there})
+    for record in there:
         cause = record.standing.reason
         if cause is not None and (cause.code.startswith("session_") or cause.code == "api_key_refused"):
             await house.registry.pen.keep(Notes(house.now(), stood=_unpaused(house, record.id)))

@@ -204,7 +204,8 @@ def _shared(house: House, record: IndexerRecord, query: SearchQuery, asker: Aske
 async def _ask(house: House, record: IndexerRecord, query: SearchQuery, asker: Asker) -> Heard:
     """Ask, and note how it went. Never raises but when it is cancelled."""
     adapter = adapter_of(house, record)
-    assert adapter is not None, "asked only while it is open"
+    if adapter is None:  # removed this very moment
+        return Heard((), 0, unusable(house, record))
     began = time.monotonic()
     try:
         await take_one(house, record, "query")
@@ -312,7 +313,7 @@ async def _note_grab(
 
 async def _fetched(adapter: Indexer, record: IndexerRecord, release: Release) -> bytes | Magnet:
     try:
-        async with asyncio.timeout(OWN_DEADLINE_SECS * 2):
+        async with asyncio.timeout(2 * own_deadline(record)):
             return await adapter.fetch(release)
     except TimeoutError:
         raise late(record) from None

@@ -31,7 +31,7 @@ def unusable(house: House, record: IndexerRecord) -> EarmarkError | None:
     now, standing = house.now(), record.standing
     if record.key not in house.indexers:
         reason = standing.reason
-        if reason is not None:
+        if reason is not None and standing.disabled_till is None:
             return IndexerUnopened(reason)
         return IndexerUnopened.of(
             "indexer_gone",
