@@ -162,7 +162,7 @@ async def test_a_killed_service_keeps_its_offers_and_its_grabs(world: World, tmp
 
         async def completed() -> bool:
             listed = await service.api("GET", "/tickets")
-            states = [one["state"] for one in listed["tickets"]]
+            states = [one["state"] for one in listed["items"]]
             assert len(states) == 1
             assert states[0] not in {"FAILED", "CANCELLED"}, listed
             return bool(states == ["COMPLETED"])

@@ -27,6 +27,7 @@ from earmark.pipeline.indexing import listed
 from earmark.pipeline.monitor import look
 from earmark.pipeline.outside import OfferUnknown, clear_box, hand_out, outside_grabs
 from earmark.pipeline.searching import Asker
+from earmark.pipeline.space import prune
 from earmark.pipeline.torrentbox import Box
 from earmark.ports import Magnet
 from earmark.store import Offer, TorrentRecord, alerts, offers, torrents
@@ -290,6 +291,15 @@ async def test_a_duty_that_is_done_may_vanish(house: House) -> None:
     held = await record(house)
     assert held is not None
     assert held.removed_at is not None
+
+
+async def test_files_of_what_another_program_took_are_never_deleted_for_space(house: House, tmp_path: Path) -> None:
+    (tmp_path / "wool").write_bytes(b"x" * 1000)
+    await hand_out(house, OFFER.key, asker=RMAB)
+    client(house).there = {HASH: status(seeded=73 * HOUR, save_path=str(tmp_path))}
+    await look(house)
+    assert await record(house) is not None
+    assert (await prune(house, 1, "somebody")).plan.chosen == ()
 
 
 async def test_what_another_program_paused_is_told_and_left_alone(house: House) -> None:

@@ -98,7 +98,8 @@ async def prune(house: House, need_bytes: int, actor: str, *, dry_run: bool = Tr
 
 async def _held(house: House) -> list[Held]:
     async with house.db.read() as tx:
-        live = await torrents.live(tx, house.client.name)
+        # What another program took for itself is on record without a ticket: its files are not ours to delete.
+        live = [r for r in await torrents.live(tx, house.client.name) if r.ticket_id is not None]
         busy = await tickets.all_counted_on(tx)
     paths = {record.info_hash: [Path(record.save_path) / entry.path for entry in record.entries] for record in live}
     files = await offload(lambda _: {info_hash: held_files(some) for info_hash, some in paths.items()})
