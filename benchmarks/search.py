@@ -7,7 +7,8 @@ uvicorn), and a stand-in feed gives it, after the delay, items of about 1.7 kB e
 query is a new one with guids of its own, so nothing is served from memory and every offer is written down.
 
 One after another: each query goes straight to the stand-in, then to `/ping`, then through Earmark. *Added* is our answer
-less the straight one; *own work* is that less the empty round trip. All at once: the same number of requests straight
+less the straight one; *own work* is that less the empty round trip; *cpu* is what the service worked for a search and
+its ping, all threads, which a busy machine disturbs least. All at once: the same number of requests straight
 to the stand-in is the ideal; through a bare ASGI server that only passes the bytes on shows what a hop costs.
 The indexers' pace is set so high that it is not what is measured. On a busy machine read the ratios only.
 """
@@ -132,12 +133,13 @@ async def spent(asked: Awaitable[httpx2.Response]) -> tuple[float, httpx2.Respon
     return (time.perf_counter() - begun) * 1000, answer
 
 
-async def one_after_another(asked: Asked, searches: int, items: int) -> Table:
+async def one_after_another(asked: Asked, searches: int, items: int, service: Part) -> Table:
     table = Table(title=f"{searches} searches one after another, {items} results each; milliseconds, median (95 %)")
-    for column in ("face", "straight", "/ping", "ours", "added", "own work", "share ours", "errors"):
+    for column in ("face", "straight", "/ping", "ours", "added", "own work", "share ours", "cpu ms", "errors"):
         table.add_column(column, justify="left" if column == "face" else "right")
     for face in FACES:
         straight, ping, ours, wrong = [], [], [], []
+        before = service.cpu()
         for turn in range(searches + 5):
             first, _ = await spent(asked.straight(asked.query(), face.indexer))
             empty, _ = await spent(asked.http.get(f"{asked.service}/ping"))
@@ -151,8 +153,9 @@ async def one_after_another(asked: Asked, searches: int, items: int) -> Table:
         added = [whole - first for whole, first in zip(ours, straight, strict=True)]
         own = [more - empty for more, empty in zip(added, ping, strict=True)]
         share = statistics.median(own) / statistics.median(ours)
-        spans = (straight, ping, ours, added, own)
-        table.add_row(face.name, *(shown(span) for span in spans), f"{share:.0%}", str(len(wrong)))
+        cpu = (service.cpu() - before) * 1000 / (searches + 5)
+        spans = [shown(span) for span in (straight, ping, ours, added, own)]
+        table.add_row(face.name, *spans, f"{share:.0%}", f"{cpu:.1f}", str(len(wrong)))
         table.caption = f"first error: {wrong[0]}" if wrong else table.caption
     return table
 
@@ -232,7 +235,7 @@ async def measure(given: argparse.Namespace, home: Path) -> None:
                 f"The stand-in answers after {given.delay_ms} ms with {given.items} items in {size / 1024:.0f} KiB."
             )
             console.print("The pace of the indexers is out of the way: a million requests a second.")
-            console.print(await one_after_another(asked, given.searches, given.items))
+            console.print(await one_after_another(asked, given.searches, given.items, service))
             if given.parallel:
                 parts = {"Earmark": service, "relay": hop, "stand-in": site}
                 console.print(await together(asked, hop.url, given, parts))
@@ -240,7 +243,7 @@ async def measure(given: argparse.Namespace, home: Path) -> None:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--searches", type=int, default=100)
+    arguments.add_argument("--searches", type=int, default=100, help="at least 2")
     arguments.add_argument("--parallel", type=int, default=200, help="0 leaves this part out")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--delay-ms", type=float, default=50.0)
