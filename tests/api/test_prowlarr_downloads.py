@@ -20,6 +20,7 @@ from earmark.core.reasons import EarmarkError, PermanentError, TransientError
 from earmark.core.release import Release
 from earmark.core.wish import Kind
 from earmark.http import RateLimited
+from earmark.pipeline import indexing
 from earmark.pipeline.house import House
 from earmark.pipeline.outside import outside_grabs
 from earmark.ports import Magnet
@@ -200,6 +201,17 @@ async def test_a_failing_indexer_is_told_with_the_next_step(
     told = ElementTree.fromstring(answer.content)
     assert (told.tag, told.get("code")) == ("error", code)
     assert told.get("description") == f"{error.reason.message} {error.reason.action}"
+
+
+async def test_a_switched_off_indexer_is_asked_for_nothing(
+    anybody: httpx2.AsyncClient, house: House, mam: StubIndexer, linked: Linked
+) -> None:
+    link = await linked()
+    await indexing.put(house, replace(await indexing.record_of(house, 1), enabled=False))
+    answer = await anybody.get(link)
+    assert answer.status_code == 410
+    assert ElementTree.fromstring(answer.content).get("code") == "410"
+    assert not mam.fetched
 
 
 @given(st.text(max_size=300) | st.text("./\\:\"'%\u202e\r\n ", max_size=20))

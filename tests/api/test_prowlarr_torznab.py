@@ -12,6 +12,7 @@ import pytest
 from defusedxml import ElementTree
 from stub_indexers import AUDIO_AND_BOOKS, StubIndexer
 
+from earmark.api.app import create_app
 from earmark.core.newznab import Capabilities, Category
 from earmark.core.reasons import EarmarkError, PermanentError, TransientError
 from earmark.core.release import Account, Freeleech, Release
@@ -228,6 +229,19 @@ async def test_capabilities_are_those_of_the_indexer(api: httpx2.AsyncClient, ja
     assert caps.find("searching/music-search").get("available") == "yes"
     mams = await document(api, ONE, t="caps")
     assert mams.find("searching/music-search").get("available") == "no"
+
+
+async def test_behind_a_url_base_feed_and_links_keep_it(house: House, mam: StubIndexer) -> None:
+    server = house.settings.server.model_copy(update={"url_base": "/earmark"})
+    house.settings = house.settings.model_copy(update={"server": server})
+    transport = httpx2.ASGITransport(app=create_app(house))
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://home:9696/earmark/", headers={"X-Api-Key": "the-admin-key"}
+    ) as client:
+        answer = await client.get("1/api", params={"t": "search", "q": "book", "limit": 1})
+        link = ElementTree.fromstring(answer.content).findtext("./channel/item/link")
+        assert link.startswith("http://home:9696/earmark/1/download?")
+        assert (await client.get(link)).status_code == 200
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

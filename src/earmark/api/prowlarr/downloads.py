@@ -19,7 +19,7 @@ from earmark.api.context import house_of
 from earmark.api.prowlarr.bodies import complaint
 from earmark.api.prowlarr.door import DOCUMENTED, PROWLARR_VERSION, REFUSALS, asker_of
 from earmark.api.prowlarr.links import may_download
-from earmark.api.prowlarr.torznab import XML_CONTENT, refusal
+from earmark.api.prowlarr.torznab import XML_CONTENT, refusal, switched_on
 from earmark.core.reasons import EarmarkError
 from earmark.pipeline.house import House
 from earmark.pipeline.outside import OfferUnknown, hand_out, offered
@@ -38,7 +38,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     **{status: REFUSALS[status] for status in (400, 401, 404, 405)},
     200: {"description": "The torrent.", "content": {TORRENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
     301: {"description": "The indexer has only a magnet link; it is the address to go on to."},
-    410: {"description": "The indexer no longer has it.", **XML_CONTENT},
+    410: {"description": "The indexer no longer has it, or is switched off.", **XML_CONTENT},
     429: {"description": "Paused, or over a limit; see `Retry-After`.", **XML_CONTENT},
     500: {"description": "The indexer did not give it; the error document says why and what to do.", **XML_CONTENT},
 }
@@ -64,6 +64,7 @@ async def download(request: Request, id: int) -> Response:
     house = house_of(request)
     try:
         offer = await _offer(house, id, key)
+        await switched_on(house, id)
         _, torrent = await hand_out(house, key, asker=asker_of(request))
     except EarmarkError as error:
         answer = refusal(error, HTTPStatus.INTERNAL_SERVER_ERROR)

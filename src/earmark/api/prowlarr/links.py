@@ -34,21 +34,6 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}/?")
 _TOKEN = re.compile(r"(?P<day>[0-9]{1,7})\.(?P<seal>[A-Za-z0-9_-]{22})", re.ASCII)
 
 
-class _IndexerNumber(Convertor[int]):
-    """`{id:number}` in paths. Starlette's `int` takes more digits than Python turns into a number."""
-
-    regex = "[0-9]{1,9}"
-
-    def convert(self, value: str) -> int:
-        return int(value)
-
-    def to_string(self, value: int) -> str:
-        return str(value)
-
-
-register_url_convertor("number", _IndexerNumber())
-
-
 def linker(request: HTTPConnection) -> Callable[[Offer], str]:
     """A function from an offer to its absolute download link, good for this caller's answer. Some microseconds a link.
 
@@ -151,3 +136,21 @@ def _path(request: HTTPConnection) -> str:
 def _forwarded(request: HTTPConnection, what: str) -> str:
     """The first of a chain of proxies: what the caller itself asked for."""
     return request.headers.get(f"x-forwarded-{what}", "").split(",", 1)[0].strip()
+
+
+# --- numbers in paths -------------------------------------------------------------------------------------------------
+
+
+class _IndexerNumber(Convertor[int]):
+    """`{id:number}` in paths. Starlette's `int` takes more digits than Python turns into a number."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _IndexerNumber())

@@ -135,7 +135,7 @@ async def torznab(request: Request, id: int) -> Response:
     house = house_of(request)
     try:
         question = read_question(request.query_params.multi_items())
-        records = await _switched_on(house, id)
+        records = await switched_on(house, id)
         if question.function == "caps":
             return _document(caps_document(await _capabilities(house, records)))
         if question.function in FOREIGN:
@@ -217,7 +217,7 @@ def _categories(listed: str) -> tuple[int, ...]:
 # --- what is answered -------------------------------------------------------------------------------------------------
 
 
-async def _switched_on(house: House, id: int) -> Sequence[IndexerRecord]:
+async def switched_on(house: House, id: int) -> Sequence[IndexerRecord]:
     """The indexer of this number, or all. Raises `unknown_indexer`, and `indexer_off` where nobody can be asked."""
     chosen = await listed(house) if id == EVERY else (await record_of(house, id),)
     on = [record for record in chosen if record.enabled]
