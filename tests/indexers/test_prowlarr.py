@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from earmark.core.indexing import IndexerFacts, IndexerRecord, IndexerSort
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.torrentfile import BadTorrent
 from earmark.core.wish import Kind
 from earmark.http import AnswerNotUnderstood, RateLimited, SiteUnavailable
-from earmark.indexers import ProwlarrIndexer, errors
+from earmark.indexers import ProwlarrIndexer, errors, open_indexer
 from earmark.indexers.upstream import Upstream
 from earmark.ports import Magnet, SearchQuery
 
@@ -265,3 +267,41 @@ async def test_a_cut_list_is_fair_to_the_indexers_behind(prowlarr: ProwlarrIndex
 async def test_the_newest_are_asked_for_without_words(prowlarr: ProwlarrIndexer, behind: Behind) -> None:
     assert len(await prowlarr.search(replace(QUERY, text="", newest=True))) == 1
     assert "query" not in behind.searches[0].params
+
+
+async def test_its_list_of_indexers_is_looked_at_again_after_an_hour(site: Any, behind: Behind) -> None:
+    times = [datetime(2026, 7, 1, tzinfo=UTC)]
+    record = IndexerRecord(
+        id=3, key="prowlarr", sort=IndexerSort.PROWLARR, name="P", enabled=True, priority=25, managed=True,
+        added_at=times[0], facts=IndexerFacts(url="http://prowlarr.test:9696/base", requests_per_second=50),
+    )  # fmt: skip
+    prowlarr = open_indexer(record, KEY, transport=httpx2.MockTransport(site), clock=lambda: times[0])
+    for minutes, looks in ((0, 1), (59, 1), (61, 2), (62, 2)):
+        times[0] = datetime(2026, 7, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+        await prowlarr.search(QUERY)
+        assert sum(request.url.path.endswith("/indexer") for request in site.requests) == looks
+    await prowlarr.close()
+
+
+async def test_searches_do_not_wait_for_a_second_look_at_the_list(
+    upstream: Callable[..., Upstream], behind: Behind
+) -> None:
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    times = [datetime(2026, 7, 1, tzinfo=UTC)]
+
+    async def answer(request: httpx2.Request) -> Reply:
+        if request.url.path.endswith("/indexer") and times[0].hour:
+            looked.set()
+            await go_on.wait()
+        return behind(request)
+
+    service = upstream("prowlarr", "http://prowlarr.test:9696/base", transport=httpx2.MockTransport(answer))
+    service.now = lambda: times[0]
+    prowlarr = ProwlarrIndexer(service)
+    await prowlarr.search(QUERY)
+    times[0] += timedelta(hours=2)
+    patient = asyncio.create_task(prowlarr.search(QUERY))
+    await looked.wait()
+    assert len(await prowlarr.search(QUERY)) == 1 and not patient.done()
+    go_on.set()
+    assert len(await patient) == 1

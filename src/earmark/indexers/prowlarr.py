@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import zip_longest
 
 import httpx2
@@ -25,6 +26,8 @@ from earmark.ports import IndexerHealth, Magnet, SearchQuery
 
 log = structlog.get_logger(__name__)
 
+LOOK_AGAIN = timedelta(hours=1)
+
 
 class ProwlarrIndexer:
     def __init__(self, upstream: Upstream, *, categories: Sequence[int] = (), upstream_ids: Sequence[int] = ()) -> None:
@@ -35,11 +38,12 @@ class ProwlarrIndexer:
         self._allowed = tuple(categories)
         self._ids = tuple(upstream_ids)
         self._behind: tuple[Behind, ...] | None = None
+        self._looked_at = upstream.now()
         self._looking = asyncio.Lock()
 
     async def search(self, query: SearchQuery) -> Sequence[Release]:
-        """What its indexers have within the asked categories. Looks at the list of them once before the first search:
-        it says which are private trackers."""
+        """What its indexers have within the asked categories. Looks at the list of them before the first search and
+        hourly: it says which are private trackers."""
         words = wording(query)
         if words is None or categories_for(query, allowed=self._allowed) is None:
             return []
@@ -111,14 +115,19 @@ class ProwlarrIndexer:
         return results
 
     async def _known(self) -> tuple[Behind, ...]:
-        if self._behind is None:
+        """Its indexers, looked at again when that was long ago. Only the first search waits for a look under way."""
+        if self._stale() and not (self._behind and self._looking.locked()):
             async with self._looking:
-                if self._behind is None:
+                if self._stale():
                     return await self._look()
-        return self._behind
+        return self._behind or ()
+
+    def _stale(self) -> bool:
+        return self._behind is None or self._upstream.now() - self._looked_at > LOOK_AGAIN
 
     async def _look(self) -> tuple[Behind, ...]:
         self._behind = read_indexers(await self._list("indexer", []), frozenset(self._ids))
+        self._looked_at = self._upstream.now()
         return self._behind
 
     async def _list(self, path: str, params: Sequence[tuple[str, str]]) -> list[JsonValue]:

@@ -47,7 +47,7 @@ class Upstream:
         self._http = http
         self._pacer = pacer
         self._starting = asyncio.Lock()
-        self._clock = clock
+        self.now = clock
         self._timeout_secs = timeout_secs
 
     @property
@@ -77,7 +77,7 @@ class Upstream:
             site=self.site,
             max_bytes=max_bytes,
             timeout_secs=self._timeout_secs,
-            now=self._clock,
+            now=self.now,
         )
         if answer.retry_after and answer.status in {429, 503} and url.host == self.url.host:
             self._pacer.hold(answer.retry_after)
