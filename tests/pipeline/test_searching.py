@@ -375,3 +375,29 @@ async def test_hundreds_of_searches_at_once_share_their_transactions(
     assert all(len(one.offers) == 2 for one in found)
     assert len(await history(house)) == 100
     assert opened < 20
+
+
+async def test_a_database_that_is_away_fails_the_searches_that_need_it_and_no_later_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(db):
+        raise SiteUnavailable(Reason("database_away", "The database is away.", "Wait."))
+
+    await indexing.listed(house)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(house.db), "write", away)
+        both = (search(house, replace(QUERY, text=f"book {n}"), ids=[1], asker=ABR) for n in range(2))
+        failed = await asyncio.gather(*both, return_exceptions=True)
+    assert all(isinstance(one, SiteUnavailable) for one in failed)
+    found = await search(house, QUERY, ids=[1], asker=ABR)
+    async with house.db.read() as tx:
+        assert await offers.get(tx, found.offers[0].key) is not None
+
+
+async def test_an_offer_that_changed_is_kept_as_it_is_now(house: House) -> None:
+    mam = house.indexers["mam"]
+    (before, *_) = (await search(house, QUERY, ids=[1], asker=ABR)).offers
+    mam.answer = [replace(before.release, seeders=99)]
+    (after,) = (await search(house, QUERY, ids=[1], asker=ABR)).offers
+    async with house.db.read() as tx:
+        assert await offers.get(tx, before.key) == after and after.release.seeders == 99

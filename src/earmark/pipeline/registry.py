@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
 from earmark.core.indexing import IndexerRecord, Standing
 from earmark.core.reasons import EarmarkError, Reason
 from earmark.core.release import Release
 from earmark.ports import SearchQuery
 from earmark.store import Asked, Database, Offer, Severity, Tx, alerts, asked, indexers, offers
+
+log = structlog.get_logger("earmark")
 
 REWRITE_AFTER = timedelta(hours=6)
 KNOWN_OFFERS = 50_000
@@ -60,7 +64,7 @@ class Pen:
         self._open.append(notes)
         self.pressing = self.pressing or bool(notes.alarms)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LINGER_SECS, self._begin)
+            self._timer = asyncio.get_running_loop().call_later(LINGER_SECS, self._write_unwatched)
 
     async def keep(self, notes: Notes) -> None:
         """Return when it is written, and everything that was added before."""
@@ -72,6 +76,9 @@ class Pen:
             await asyncio.shield(self._begin())
         elif self._last is not None and not self._last.done():
             await asyncio.shield(self._last)
+
+    def _write_unwatched(self) -> None:
+        self._begin().add_done_callback(_tell_failure)
 
     def _begin(self) -> asyncio.Task[None]:
         if self._timer is not None:
@@ -134,6 +141,12 @@ class Pen:
             self._known.move_to_end(key)
         while len(self._known) > KNOWN_OFFERS:
             self._known.popitem(last=False)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.warning("indexer_notes_lost", error=type(error).__name__)
 
 
 @dataclass(slots=True)
