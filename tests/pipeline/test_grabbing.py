@@ -15,6 +15,7 @@ import pytest
 from bare_house import bare_house, candidate
 from stub_indexers import StubIndexer
 
+from earmark.api.views import explain
 from earmark.core.reasons import PermanentError, Reason
 from earmark.core.release import Release, SeriesRef
 from earmark.core.states import (
@@ -117,9 +118,14 @@ async def test_a_grab_makes_a_ticket_that_has_its_release_from_birth(house: Hous
     assert [c.release for c in view.candidates] == [RELEASE]
     assert view.decision is not None
     assert view.decision.decision.candidates[0].release == RELEASE
+    explained = explain(view.decision, view.events)
+    assert (explained.chosen_idx, explained.approved_by) == (0, "AudioBookRequest")
     told = view.events[0].payload
     assert (told["old_state"], told["new_state"], told["actor"]) == (None, "APPROVED", "AudioBookRequest")
-    assert told["details"] == {"selected_idx": 0, "message": "chosen through the Prowlarr interface"}
+    assert told["details"] == {
+        "selected_idx": 0,
+        "message": "chosen by AudioBookRequest through the Prowlarr interface",
+    }
     assert len(stub(house).fetched) == 1
 
 

@@ -92,11 +92,12 @@ async def test_any_address_becomes_a_ticket_with_its_torrent(house: House) -> No
     assert list(fetched(house)) == ["push"]
 
 
-async def test_no_address_is_kept_for_it_may_hold_a_passkey(house: House) -> None:
-    filed = await push(house, f"https://tracker.example/dl/7?passkey={PASSKEY}")
+@pytest.mark.parametrize("link", [f"https://tracker.example/dl/7?passkey={PASSKEY}", MAGNET], ids=["http", "magnet"])
+async def test_no_address_is_kept_for_it_may_hold_a_passkey(house: House, link: str) -> None:
+    filed = await push(house, link)
     release = await release_of(house, filed)
     view = await views.view(house, filed.ticket.id)
-    assert release.download_ref == ""
+    assert (release.download_ref, release.magnet) == ("", None)
     assert PASSKEY not in repr(view)
     async with house.db.read() as tx:
         assert PASSKEY not in repr(await events.since(tx, 0))

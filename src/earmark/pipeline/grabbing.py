@@ -106,7 +106,10 @@ async def file_chosen(
         if standing is not None:
             return Filed(standing, created=False)
         new = Ticket(ticket_id, request, digest, now, now, Approved(0, actor, now), wake_at=now)
-        told: dict[str, JsonValue] = {"selected_idx": 0, "message": "chosen through the Prowlarr interface"}
+        told: dict[str, JsonValue] = {
+            "selected_idx": 0,
+            "message": f"chosen by {request.requested_by} through the Prowlarr interface",
+        }
         await tickets.create(tx, new, actor, told)
         await candidates.replace(tx, ticket_id, decision.candidates)
         await decisions.record(tx, ticket_id, decision, as_json(type(request.wish), request.wish), [], now)
@@ -164,7 +167,7 @@ async def _brought(
     except EarmarkError as error:
         raise grab_failed(release, error) from error
     private = not isinstance(torrent, Magnet) and read_torrent(torrent).private
-    known = replace(release, info_hash=info_hash, private=private)
+    known = replace(release, info_hash=info_hash, private=private, magnet=None)  # the box has it, trackers and all
     return await file_chosen(house, release.guid, request, known, info_hash, actor)
 
 
@@ -283,7 +286,7 @@ def _pushed_release(pushed: Pushed, link: str, indexer: str) -> Release:
         title=pushed.title,
         size_bytes=pushed.size_bytes,
         categories=pushed.categories,
-        info_url=pushed.info_url,
+        info_url=pushed.info_url if _parts(pushed.info_url or "") else None,
         info_hash=info_hash,
         published_at=pushed.published_at,
         magnet=magnet,
