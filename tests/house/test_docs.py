@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
 
 from earmark.cli.app import app
+from earmark.core.indexing import IndexerFacts
 from earmark.core.states import ApprovalCode
 from earmark.settings_reference import reference
 
@@ -23,6 +25,8 @@ PROGRAMS = sorted(page for page in (DOCS / "prowlarr").glob("*.md") if page.stem
 MAKERS = {"Reason", "of", "Refusal", "make_problem"}
 """Calls that take a reason's code; with them, functions of the same module whose first parameter is called `code`."""
 NOT_REASONS = {"Progress", "Label", "Gauge", "Counter", "Histogram"}
+FORM_FIELDS = {field.name for field in fields(IndexerFacts)}
+"""What a fault of a form stands at, in rows that look like a reason's: ("timeout_secs", "Between 1 and 300 seconds.")."""
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -184,7 +188,7 @@ def codes_in(path: Path) -> Iterator[tuple[str, str]]:
             given = [*given, *(k.value for k in node.keywords if k.arg == "code")]
         code = next((found for argument in given if (found := _texts(argument))), [])
         for text in code:
-            if CODE.fullmatch(text):
+            if CODE.fullmatch(text) and text not in FORM_FIELDS:
                 yield text, f"{path.name}:{node.lineno}"
 
 
