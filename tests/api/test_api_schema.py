@@ -13,9 +13,11 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
+from prowlarr_face import FEED_BOOK, MAM_BOOK
 from pydantic import SecretStr
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
+from stub_indexers import StubIndexer
 
 from earmark.api.app import create_app
 from earmark.pipeline.house import House
@@ -39,6 +41,7 @@ PROMISED = [
 
 
 KEY = {"X-Api-Key": "the-admin-key"}
+A_FEED = 2
 KNOWN = "123e4567-e89b-42d3-a456-426614174000"
 
 
@@ -59,11 +62,12 @@ def description(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathes
         db=db,
         vault=Vault(db, folder / "key"),
         tokens=Tokens(chosen.server, folder),
-        indexers={},
+        indexers={"mam": StubIndexer("mam", [MAM_BOOK]), "jackett": StubIndexer("jackett", [FEED_BOOK])},
         client=cast("TorrentClient", IdleClient()),
         binder=cast("AudioBinder", None),
         matcher=cast("Matcher", None),
     )
+    house.open_indexer = lambda record, _: StubIndexer(record.key)
     app = create_app(house)
     TestClient(app).post("/api/v1/ticket", json={"ticket_id": KNOWN, "search": {"title": "Emma"}}, headers=KEY)
     yield schemathesis.openapi.from_asgi("/openapi.json", app)
@@ -77,7 +81,8 @@ def test_the_api_keeps_what_its_description_promises(
     operations = [found.ok() for found in description.get_all_operations()]
     assert len(operations) >= 20
     for operation in operations:
-        of_known = {"ticket_id": KNOWN} if mode is GenerationMode.POSITIVE and "{ticket_id}" in operation.path else None
+        named = {"ticket_id": KNOWN, "id": A_FEED}.items() if mode is GenerationMode.POSITIVE else ()
+        of_known = {name: value for name, value in named if f"{{{name}}}" in operation.path} or None
 
         @settings(
             max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

@@ -58,6 +58,7 @@ async def test_any_key_reads_in_any_of_the_three_ways(anybody, indexers, path) -
     glue = "&" if "?" in path else "?"
     ways = [
         (f"{path}{glue}apikey=the-user-key", {}),
+        (f"{path}{glue}ApiKey=the-user-key", {}),
         (path, {"X-Api-Key": "the-user-key"}),
         (path, {"Authorization": "Bearer the-user-key"}),
         (f"{path}{glue}apikey=the-user-key", {"X-Api-Key": "wrong"}),

@@ -29,10 +29,12 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 def presented_key(connection: HTTPConnection) -> str | None:
-    """The key of a request. The query wins over headers, as with Prowlarr; a wrong one is not rescued by a right one."""
+    """The key of a request. The query wins over headers, as with Prowlarr; a wrong one is not rescued by a right one. Names
+    in the query count in any case, as they do there."""
+    given = {name.lower(): value for name, value in connection.query_params.multi_items() if value}
     for name in ("apikey", "token"):
-        if value := connection.query_params.get(name):
-            return value
+        if name in given:
+            return given[name]
     if value := connection.headers.get("x-api-key"):
         return value
     scheme, _, value = connection.headers.get("authorization", "").partition(" ")

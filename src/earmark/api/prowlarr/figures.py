@@ -56,7 +56,7 @@ async def list_statuses(request: Request) -> Response:
 
 
 @user.get("/indexerstats", response_model=Resource, summary="Questions, grabs, failures")
-async def get_stats(
+async def get_indexer_stats(
     request: Request,
     chosen: Annotated[Listed, Query(alias="indexers", default_factory=list)],
     startDate: Moment = None,
