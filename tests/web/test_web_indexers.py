@@ -313,6 +313,7 @@ async def test_other_programs_are_given_the_address_the_browser_sees_and_never_t
         assert f">http://books.lan:8787/earmark/{number}/api</code>" in text
     assert "/srv/earmark/auth_token" in text
     assert "admin-key" not in text
+    assert "without the /api at its end" in text  # Readarr and Listenarr put it there themselves
     for page in ("audiobookrequest", "readmeabook", "shelfmark", "listenarr", "readarr", "autobrr"):
         assert f"docs/prowlarr/{page}.md" in text
 

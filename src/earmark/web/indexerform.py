@@ -315,7 +315,7 @@ def _fault(one: Field, text: str, *, new: bool) -> str:
     if len(text) > LONGEST:
         return f"That is longer than {LONGEST} characters. Shorten it."
     if one.needed and not text and (new or one.sort != "secret"):
-        return f"{one.label} is missing. {one.hint}".strip()
+        return f"{one.label} is missing." + (f" {one.hint}" if one.sort in ("address", "secret") else " Fill it in.")
     if not text:
         return ""
     if one.sort == "address":

@@ -24,13 +24,13 @@ from earmark.web.words import Tone
 PAGE_SIZE = 50
 PROGRAMS: tuple[tuple[str, str, str, str], ...] = (
     ("AudioBookRequest", "audiobookrequest", "Settings → Prowlarr", "prowlarr"),
-    ("ReadMeABook", "readmeabook", "Settings → Indexers → Prowlarr", "prowlarr"),
-    ("Shelfmark", "shelfmark", "Settings → Prowlarr", "prowlarr"),
-    ("Listenarr", "listenarr", "Settings → Indexers → Add → Torznab", "torznab"),
-    ("Readarr and its kin", "readarr", "Settings → Indexers → + → Torznab", "torznab"),
-    ("autobrr", "autobrr", "Settings → Indexers, then Feeds → Torznab", "torznab"),
+    ("ReadMeABook", "readmeabook", "Admin → Settings → Indexers", "prowlarr"),
+    ("Shelfmark", "shelfmark", "Settings → Prowlarr → Configuration", "prowlarr"),
+    ("Listenarr", "listenarr", "Settings → Indexers → Add Indexer", "bare"),
+    ("Readarr and its kin", "readarr", "Settings → Indexers → + → Torznab", "bare"),
+    ("autobrr", "autobrr", "Settings → Indexers → Add → Generic Torznab", "torznab"),
 )
-"""(name, page of docs/prowlarr, where its fields are, which address it wants)."""
+"""(name, page of docs/prowlarr, where its fields are, which address it wants). Some put `/api` behind the address themselves."""
 
 
 @dataclass(frozen=True, slots=True)
