@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -40,7 +39,6 @@ async def ask(
     *,
     timeout_secs: float = 5.0,
     max_bytes: int = 1000,
-    max_wait_secs: float = 86_400.0,
     on_headers: OnHeaders | None = None,
 ) -> Answer:
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -52,7 +50,7 @@ async def ask(
     async with new_client(timeout_secs, httpx2.MockTransport(answer)) as http:
         return await exchange(
             http, http.build_request("GET", "http://a.test/?key=secret"), site="a.test", timeout_secs=timeout_secs,
-            now=lambda: NOON, max_bytes=max_bytes, max_wait_secs=max_wait_secs, on_headers=on_headers,
+            now=lambda: NOON, max_bytes=max_bytes, on_headers=on_headers,
         )  # fmt: skip
 
 
@@ -67,11 +65,6 @@ async def ask(
 async def test_retry_after_is_read_in_both_forms_and_never_beyond_a_day(header: str, secs: float | None) -> None:
     answer = await ask(httpx2.Response(503, headers={"retry-after": header.encode()}))
     assert answer.retry_after == secs
-
-
-async def test_a_caller_may_keep_to_a_wait_of_any_length() -> None:
-    answer = await ask(httpx2.Response(429, headers={"retry-after": "999999999"}), max_wait_secs=math.inf)
-    assert answer.retry_after == 999_999_999
 
 
 async def test_the_head_is_handed_over_even_when_the_body_never_comes() -> None:
