@@ -9,6 +9,8 @@ from stub_indexers import StubIndexer
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import PermanentError, Reason
 from earmark.pipeline import indexing
+from earmark.ports import IndexerHealth
+from earmark.settings import MamSettings
 
 INDEXER = "/api/v1/indexer"
 FEED = {
@@ -234,6 +236,34 @@ async def test_a_prowlarr_behind_us_is_added_with_the_indexers_to_use(api, opene
     told = (await api.post(INDEXER, json=body)).json()
     assert told["definitionName"] == "Prowlarr" and fields_of(told)["indexerIds"] == [4, 7]
     assert (await indexing.record_of(house, told["id"])).facts.upstream_ids == (4, 7)
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["works", "refused"])
+async def test_myanonamouse_is_added_with_a_session_that_works(api, house, works) -> None:
+    given: list[str] = []
+
+    async def renew(session: str) -> IndexerHealth:
+        given.append(session)
+        house.indexers["mam"] = StubIndexer("mam", error=None if works else EXPIRED)
+        return await house.indexers["mam"].test()
+
+    house.renew_session = renew
+    house.settings = house.settings.model_copy(update={"mam": MamSettings()})
+    fields = [{"name": "mamId", "value": "a-session"}, {"name": "baseUrl", "value": "https://www.myanonamouse.net/"}]
+    body = {"name": "Mouse", "implementation": "MyAnonamouse", "fields": fields, "priority": 1}
+    answer = await api.post(INDEXER, json=body)
+    assert given == ["a-session"]
+    listed = (await api.get(INDEXER)).json()
+    if not works:
+        assert answer.status_code == 400
+        assert "The tracker ended the session." in answer.json()[0]["errorMessage"]
+        assert listed == []
+        return
+    assert answer.status_code == 201, answer.text
+    assert [(one["id"], one["name"], one["priority"]) for one in listed] == [(1, "Mouse", 1)]
+    assert "a-session" not in answer.text
+    again = await api.post(INDEXER, json=body | {"name": "Another"})
+    assert (again.status_code, again.json()[0]["propertyName"]) == (400, "Implementation")
 
 
 async def test_the_schema_of_each_sort_can_be_filled_in_and_posted(api, opened) -> None:
