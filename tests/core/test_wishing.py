@@ -96,3 +96,17 @@ def test_no_title_is_too_odd(title: str) -> None:
     _, wish = wish_of(release(title, authors=("\ud83d" * 900, "")))
     assert len(wish.title) <= 300
     assert all(len(name) <= 200 for name in wish.authors)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The Moonstone by Wilkie Collins [ENG / M4B]",
+        "The Moonstone by Wilkie Collins, Ann Other [ENG / M4B] [VIP]",
+        "The Moonstone by Wilkie Collins",
+        "The Moonstone",
+    ],
+)
+def test_authors_that_are_told_are_cut_from_behind_the_title(line: str):
+    _, wish = wish_of(Release(guid="g", indexer="feed", title=line, authors=("Wilkie Collins", "Ann Other")))
+    assert (wish.title, wish.authors) == ("The Moonstone", ("Wilkie Collins", "Ann Other"))

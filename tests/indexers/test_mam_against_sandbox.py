@@ -83,7 +83,8 @@ async def test_a_book_is_found_and_its_torrent_fetched(world: World, indexer: Ma
     assert release.series == (SeriesRef("Sergeant Cuff", "1"),)
     assert (release.kind, release.language, release.abridged) == (Kind.AUDIOBOOK, "en", False)
     assert release.freeleech.everyone
-    assert release.guid == f"{world.site_url}/t/{release.download_ref}"
+    assert release.guid == f"https://www.myanonamouse.net/t/{release.download_ref}"
+    assert release.info_url == f"{world.site_url}/t/{release.download_ref}"
     meta = read_torrent(await indexer.fetch(release))
     assert meta.private
     assert release.size_bytes is not None and abs(meta.size - release.size_bytes) < 1024

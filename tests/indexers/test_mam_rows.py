@@ -291,7 +291,7 @@ def test_rows_that_make_no_sense_are_set_aside_and_the_others_kept() -> None:
     assert result.received == 5
 
 
-def test_the_guid_is_the_canonical_page_on_the_real_site_and_the_stand_ins_own_elsewhere() -> None:
+def test_the_page_for_people_is_the_canonical_one_on_the_real_site_and_the_stand_ins_own_elsewhere() -> None:
     assert torrent_page("https://www.myanonamouse.net", 5) == "https://www.myanonamouse.net/t/5"
     assert torrent_page("https://myanonamouse.net/", 5) == "https://www.myanonamouse.net/t/5"
     assert torrent_page("http://127.0.0.1:8123", 5) == "http://127.0.0.1:8123/t/5"

@@ -77,7 +77,7 @@ def shown(release: Release, *, structured: bool, vip_member: bool, now: datetime
         leechers=release.leechers,
         files=release.file_count,
         grabs=release.grabs,
-        info_url=release.info_url,
+        info_url=release.guid if structured else release.info_url,
         info_hash=release.info_hash,
         author=", ".join(release.authors) or None,
         book_title=release.title if structured else None,

@@ -65,7 +65,8 @@ def _kind(release: Release, told: Evidence) -> Kind | None:
 def _title_and_authors(release: Release, told: Evidence) -> tuple[str, tuple[str, ...]]:
     line = " ".join(clean(release.title).split())
     if release.authors:
-        return _without_notes(line), _names(release.authors)
+        authors = _names(release.authors)
+        return _without_authors(_without_notes(line), authors), authors
     named = _names(author.value for author in told.authors)
     sure = [piece for piece in told.pieces if piece.role is Role.TITLE]
     if sure:
@@ -86,6 +87,15 @@ def _without_notes(line: str) -> str:
     """A title of its own, without marks in brackets behind it: "Dune [Unabridged]"; "Wool (Silo 1)" stays."""
     while (note := _NOTE.search(line)) and note.start() and without_marks(f"x {note[1]}") == "x":
         line = line[: note.start()]
+    return line
+
+
+def _without_authors(line: str, authors: Iterable[str]) -> str:
+    """A Prowlarr writes the authors behind the title besides telling them: "Dune by Frank Herbert [ENG / M4B]"."""
+    for author in authors:
+        title, found, behind = line.partition(f" by {author}")
+        if found and title.strip() and not re.match(r"\w", behind):
+            return title.strip()
     return line
 
 

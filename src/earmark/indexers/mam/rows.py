@@ -79,12 +79,11 @@ def read_row(row: object, *, base_url: str, indexer: str) -> Release:
     title = fields.text(row.get("title")) or fields.text(row.get("name"))  # `name`: the site's older documents
     if not title:
         raise RowNotUnderstood("no title")
-    page = torrent_page(base_url, torrent_id)
     isbn, asin = fields.isbn_and_asin(row.get("isbn"))
     runtime_secs, bitrate_kbps = _audio(row)
     flags = fields.count(row.get("browseflags"))
     return Release(
-        guid=page,
+        guid=f"{REAL_SITE}/t/{torrent_id}",
         indexer=indexer,
         title=title,
         size_bytes=fields.size_bytes(row.get("size")),
@@ -114,14 +113,15 @@ def read_row(row: object, *, base_url: str, indexer: str) -> Release:
         abridged=None if flags is None else bool(flags & ABRIDGED),
         runtime_secs=runtime_secs,
         bitrate_kbps=bitrate_kbps,
-        info_url=page,
+        info_url=torrent_page(base_url, torrent_id),
         download_ref=str(torrent_id),
         private=True,
     )
 
 
 def torrent_page(base_url: str, torrent_id: int) -> str:
-    """The release's page, which is its guid. The real site has one spelling, however its address was configured."""
+    """The release's page for people. The real site has one spelling, however its address was configured; the guid is that
+    spelling always, for other programs know the tracker by it."""
     host = base_url.removeprefix("https://").removeprefix("http://").rstrip("/").lower()
     real = host in {"myanonamouse.net", "www.myanonamouse.net"}
     return f"{REAL_SITE if real else base_url.rstrip('/')}/t/{torrent_id}"
