@@ -242,7 +242,9 @@ async def _as_offer(house: House, pushed: Pushed, link: str) -> Offer | None:
     guid = f"https://{MAM_HOST}/t/{number}"
     async with house.db.read() as tx:
         known = await offers.get(tx, key_of(record.id, guid))
-    release = replace(_pushed_release(pushed, link, record.key), guid=guid, info_url=guid, download_ref=number)
+    release = replace(
+        _pushed_release(pushed, link, record.key), guid=guid, info_url=guid, download_ref=number, private=True
+    )
     return known or Offer(record.id, release)
 
 
@@ -290,7 +292,7 @@ def _pushed_release(pushed: Pushed, link: str, indexer: str) -> Release:
         info_hash=info_hash,
         published_at=pushed.published_at,
         magnet=magnet,
-        private=magnet is None,
+        private=False,  # nobody said so; the torrent's own flag says it to the client
     )
 
 
