@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -68,8 +69,8 @@ async def system_status(request: Request) -> Response:
             "isDocker": False,
             "mode": "console",
             "branch": "master",
-            "databaseType": "sqLite",
-            "databaseVersion": "3.45.0",
+            "databaseType": "sqLite" if house.db.dialect == "sqlite" else "postgreSQL",
+            **({"databaseVersion": sqlite3.sqlite_version} if house.db.dialect == "sqlite" else {}),
             "authentication": "forms",
             "migrationVersion": 41,
             "urlBase": house.settings.server.url_base,
