@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sqlite3
 import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -70,7 +69,6 @@ async def system_status(request: Request) -> Response:
             "mode": "console",
             "branch": "master",
             "databaseType": "sqLite" if house.db.dialect == "sqlite" else "postgreSQL",
-            **({"databaseVersion": sqlite3.sqlite_version} if house.db.dialect == "sqlite" else {}),
             "authentication": "forms",
             "migrationVersion": 41,
             "urlBase": house.settings.server.url_base,
