@@ -27,6 +27,7 @@ from earmark.sandbox.proxied import (
     base_url,
     category_tree,
     details_page,
+    guid_of,
     look,
     magnet_of,
     release_of_link,
@@ -176,7 +177,7 @@ class StandInProwlarr:
         page = details_page(request, release)
         place = "magnetUrl" if Quirk.MAGNET_ONLY in self.quirks else "downloadUrl"
         return {
-            "guid": page, "age": int(age // 86400), "ageHours": age / 3600, "ageMinutes": age / 60,
+            "guid": guid_of(release), "age": int(age // 86400), "ageHours": age / 3600, "ageMinutes": age / 60,
             "size": 0 if Quirk.NO_SIZE in self.quirks else release.size, "files": len(release.files),
             "grabs": release.times_completed, "indexerId": MAM, "indexer": INDEXER_NAME, "title": one.title,
             "sortTitle": one.title.lower(), "imdbId": 0, "tmdbId": 0, "tvdbId": 0, "tvMazeId": 0,

@@ -133,8 +133,13 @@ def magnet_of(site: Site, release: CatalogueRelease) -> str:
     return f"magnet:?xt=urn:btih:{site.torrents[release.id].info_hash}&dn={quote(release.title)}&tr={tracker}"
 
 
+def guid_of(release: CatalogueRelease) -> str:
+    """As both real programs give it, wherever the site is reached."""
+    return f"https://www.myanonamouse.net/t/{release.id}"
+
+
 def details_page(request: Request, release: CatalogueRelease) -> str:
-    """The release's page on the site, which is also its guid."""
+    """The release's page, where the caller reaches the site."""
     return f"{request.url.scheme}://{request.url.netloc}/t/{release.id}"
 
 

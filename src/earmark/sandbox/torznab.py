@@ -29,6 +29,7 @@ from earmark.sandbox.proxied import (
     base_url,
     category_tree,
     details_page,
+    guid_of,
     look,
     magnet_of,
     release_of_link,
@@ -167,7 +168,7 @@ def _item(channel: ET.Element, one: Proxied, indexer_tag: str, page: str, link: 
     item = ET.SubElement(channel, "item")
     _text(item, "title", one.title)
     _text(item, "description", release.description or release.tags or one.title)
-    _text(item, "guid", page)
+    _text(item, "guid", guid_of(release))
     ET.SubElement(
         item, indexer_tag, id="1" if indexer_tag == "prowlarrindexer" else "myanonamouse", type="private"
     ).text = INDEXER_NAME
