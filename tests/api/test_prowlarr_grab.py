@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from prowlarr_face import FEED_BOOK, MAM_BOOK, assert_no_nulls, two_indexers
+from stub_indexers import StubIndexer
 
 from earmark.core.reasons import PermanentError, Reason, TransientError
 from earmark.core.wish import Kind
@@ -213,8 +214,8 @@ async def test_what_cannot_be_taken_is_rejected_with_the_reason(api, found) -> N
 
 
 async def test_what_may_work_later_is_rejected_for_now(api, found, house) -> None:
-    found["push"] = found.pop("jackett")
-    found["push"].error = TransientError(Reason("site_unavailable", "It is away.", "Nothing to do."))
+    away = TransientError(Reason("site_unavailable", "It is away.", "Nothing to do."))
+    house.link_fetcher = StubIndexer("push", error=away)
     body = {k: v for k, v in PUSHED.items() if k != "magnetUrl"} | {"downloadUrl": "https://site.test/x.torrent"}
     (told,) = (await api.post(PUSH, json=body)).json()
     assert (told["approved"], told["rejected"], told["temporarilyRejected"]) == (False, False, True)
