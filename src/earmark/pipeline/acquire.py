@@ -64,7 +64,7 @@ async def search_everywhere(house: House, ticket_id: TicketId) -> Outcome:
             Reason(
                 "no_indexer",
                 "There is no place to search: no tracker is set up.",
-                "Set `mam_id` in the [mam] section (or `url` in [jackett]) and restart, then retry the ticket.",
+                "Add one on the Indexers page (or switch one on), then retry the ticket.",
             )
         )
     own_words = ticket.payload.query if isinstance(ticket.payload, Searching) else None

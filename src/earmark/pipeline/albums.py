@@ -32,8 +32,10 @@ from earmark.media.transcode import AlbumFormat
 from earmark.pipeline.binding import common_folder, release_of, sources_of
 from earmark.pipeline.bus import Message
 from earmark.pipeline.house import House, log
+from earmark.pipeline.indexing import by_key
 from earmark.pipeline.placing import ask_before, place_files
 from earmark.pipeline.progress import Progress
+from earmark.pipeline.searching import TICKETS, fetch
 from earmark.pipeline.stages import stage
 from earmark.pipeline.step import GO, Outcome
 from earmark.pipeline.verifying import entries_of, torrent_of
@@ -138,12 +140,9 @@ async def list_files(house: House, ticket_id: TicketId) -> Outcome:
 
 
 async def _listed(house: House, release: Release, gate: asyncio.Semaphore) -> tuple[ReleaseFile, ...]:
-    indexer = house.indexers.get(release.indexer)
-    if indexer is None:
-        return ()
     try:
         async with gate, asyncio.timeout(LIST_SECS):
-            torrent = await indexer.fetch(release)
+            torrent = await fetch(house, await by_key(house, release.indexer), release, asker=TICKETS)
         entries = read_torrent(torrent).entries if isinstance(torrent, bytes) else ()
     except (EarmarkError, TimeoutError) as error:
         log.info("files_not_listed", guid=release.guid, error=type(error).__name__)

@@ -73,6 +73,9 @@ def _asked_for(error: EarmarkError) -> float:
 
 
 def _rest_asked_for(house: House, error: EarmarkError) -> bool:
+    """A rest that is the site's or the indexer's own affair costs the ticket none of its tries."""
+    if error.reason.code == "indexer_paused":
+        return True
     return _asked_for(error) > house.settings.processing.retry_max_delay_secs
 
 

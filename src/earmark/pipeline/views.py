@@ -229,9 +229,7 @@ async def _indexer_checks(house: House, raised: list[Alert]) -> tuple[HealthChec
     told no more; one that could not be opened is, until it can be."""
     there = [record for record in await listed(house) if record.enabled]
     if not there:
-        return (
-            HealthCheck("indexers", "warning", "no tracker is set up", "Set mam_id in the [mam] section and restart."),
-        )
+        return (HealthCheck("indexers", "warning", "no tracker is set up", "Add one on the Indexers page."),)
     return tuple(_indexer_check(house, record, raised) for record in there)
 
 

@@ -211,6 +211,8 @@ _TOLD: dict[str, Callable[[Mapping[str, JsonValue]], tuple[str, str]]] = {
     "undone": _undone,
     "reorganised": _reorganised,
     "answered": _answered,
+    "order_ended": lambda p: ("No further indexer asked", _text(p.get("message"))),
+    "next_in_order": lambda p: ("The next indexer asked", _text(p.get("message"))),
     "torrent_let_go": _let_go,
     "blocked": lambda p: ("One release refused", ""),
     "redownloading": lambda p: ("Another release is looked for", _text(p.get("message"))),
