@@ -81,6 +81,16 @@ def test_a_pause_never_becomes_shorter(secs: float, asked: float | None) -> None
     assert again.disabled_till >= first.disabled_till
 
 
+@given(st.integers(0, 9), waits, st.integers(1, 5000))
+def test_a_clock_that_was_put_back_does_not_lengthen_a_pause(failures: int, asked: float | None, days: int) -> None:
+    ahead = after_failure(replace(FINE, failures=failures), AWAY, NOON + timedelta(days=days), asked)
+    assert not ahead.paused(NOON)
+    again = after_failure(ahead, AWAY, NOON)
+    assert again.failures == failures + 2
+    assert pause(again, NOON) <= PAUSES[-1]
+    assert again.paused(NOON)
+
+
 def test_those_that_the_order_names_are_asked_one_by_one_and_the_others_together_at_last() -> None:
     mam, jackett, ten, twelve = (
         record(1, "mam", "MyAnonamouse"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,14 @@ import pytest
 
 from earmark.core.indexing import FINE, IndexerDraft, IndexerFacts, IndexerRecord, IndexerSort, Standing
 from earmark.core.newznab import Capabilities
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.core.release import Account
 from earmark.http import SiteUnavailable
 from earmark.pipeline import desk, indexing
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import BadIndexer, UnknownIndexer
 from earmark.pipeline.searching import TICKETS, search
+from earmark.pipeline.standing import IndexerPaused
 from earmark.ports import IndexerHealth, SearchQuery
 from earmark.store import Asked, Offer, alerts, asked, indexers, offers
 from support.bare_house import bare_house
@@ -252,6 +255,71 @@ async def test_the_account_behind_an_indexer_that_is_left_alone_is_not_asked_for
     assert await house.fresh_account() is None
 
 
+async def test_a_key_that_a_crash_left_is_never_sent_to_another_site(house: House, openings: Openings) -> None:
+    await told(house)
+    await house.vault.put("indexer:10", "an0ther")
+    added = await indexing.add(house, replace(FEED, secret=None), "tester")
+    assert added.id == 10 and await house.vault.get("indexer:10") is None
+
+
+@pytest.mark.parametrize("deed", ["add", "change"])
+async def test_key_and_address_are_kept_together_or_not_at_all(
+    house: House, openings: Openings, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    """As a kill between the two would: the transaction is undone, and nothing of it is in use."""
+    known = await indexing.add(house, FEED, "tester")
+    elsewhere = replace(FEED, name="Else", facts=replace(FEED.facts, url="http://else.example/api"), secret="0ther")
+
+    async def dies(*_: object) -> None:
+        raise RuntimeError("killed here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.vault, "keep_within", dies)
+        with pytest.raises(RuntimeError):
+            await (indexing.add(house, elsewhere, "x") if deed == "add" else indexing.change(house, 10, elsewhere, "x"))
+    assert openings.made[-1][2].closed and not openings.made[0][2].closed
+    assert await house.vault.get("indexer:10") == "k3y" and await house.vault.get("indexer:11") is None
+    again = await restarted(house, openings, {"mam": FakeIndexer("mam")})
+    assert await indexing.listed(again) == await indexing.listed(house)
+    assert (await indexing.record_of(again, 10)).facts == known.facts
+    assert openings.made[-1][:2] == (known, "k3y")
+
+
+async def test_a_failure_while_a_change_is_saved_is_not_forgotten(house: House) -> None:
+    mam = await indexing.record_of(house, 1)
+    house.indexers["mam"].answer = AWAY
+    async with house.db.write():  # the change waits for its turn to write
+        saving = asyncio.create_task(
+            indexing.change(house, 1, IndexerDraft(mam.sort, "Mouse", facts=mam.facts), "tester")
+        )
+        searching = asyncio.create_task(search(house, SearchQuery("x", None), asker=TICKETS))
+        while not house.registry.records[1].standing.failures:
+            await asyncio.sleep(0)
+    await asyncio.gather(saving, searching)
+    mam = await indexing.record_of(house, 1)
+    assert (mam.name, mam.standing.failures) == ("Mouse", 1)
+    async with house.db.read() as tx:
+        assert (await indexers.all_(tx))[0] == mam
+
+
+async def test_two_who_add_the_same_name_at_once_get_one_indexer(house: House) -> None:
+    both = await asyncio.gather(*(indexing.add(house, FEED, "x") for _ in range(2)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in both) == ["BadIndexer", "IndexerRecord"]
+
+
+async def test_a_slash_at_the_end_of_an_address_in_the_settings_is_no_change(tmp_path: Path) -> None:
+    house = await bare_house(tmp_path, jackett={"url": "http://jackett.example/", "api_key": "k"})
+    house.indexers = {"jackett": FakeIndexer("jackett")}
+    for url in ("http://jackett.example/", "http://jackett.example"):
+        known = await indexing.record_of(house, 2)
+        draft = IndexerDraft(known.sort, known.name, priority=7, facts=replace(known.facts, url=url))
+        assert (await indexing.change(house, 2, draft, "tester")).facts == known.facts
+    with pytest.raises(BadIndexer):
+        await indexing.change(house, 2, replace(draft, facts=replace(known.facts, url="http://else.example")), "tester")
+    await house.registry.close()
+    await house.db.close()
+
+
 # --- tried --------------------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +355,7 @@ async def test_capabilities_are_kept_for_a_day_and_outlive_an_indexer_that_is_aw
     mam.told = AWAY
     with pytest.raises(SiteUnavailable):
         await indexing.capabilities(house, record)
+    now += timedelta(minutes=2)
     mam.told = Capabilities(limit_max=42)
     assert (await indexing.capabilities(house, record)).limit_max == 42
     mam.told = Capabilities(limit_max=43)
@@ -294,9 +363,66 @@ async def test_capabilities_are_kept_for_a_day_and_outlive_an_indexer_that_is_aw
     now += timedelta(hours=25)
     mam.told = AWAY
     assert (await indexing.capabilities(house, record)).limit_max == 42
+    assert (await indexing.record_of(house, 1)).standing.failures == 1  # the first: it may search well all the same
     mam.told = Capabilities(limit_max=43)
+    assert (await indexing.capabilities(house, record)).limit_max == 42
+    now += timedelta(minutes=61)
     await indexing.tidy(house)
     assert (await indexing.record_of(house, 1)).capabilities == Capabilities(limit_max=43)
+    now -= timedelta(days=2)  # the clock is put back: what was read in the future is not believed for ever
+    mam.told = Capabilities(limit_max=44)
+    assert (await indexing.capabilities(house, record)).limit_max == 44
+
+
+@pytest.mark.parametrize("trouble", [AWAY, RuntimeError("a fault of ours")], ids=["away", "broken"])
+async def test_one_that_does_not_say_what_it_can_do_is_asked_once_and_then_left_alone(
+    house: House, trouble: Exception
+) -> None:
+    record, mam, asked_times = await indexing.record_of(house, 1), house.indexers["mam"], 0
+    gate = asyncio.Event()
+
+    async def refuses() -> Capabilities:
+        nonlocal asked_times
+        asked_times += 1
+        await gate.wait()
+        raise trouble
+
+    mam.capabilities = refuses
+    three = [asyncio.create_task(indexing.capabilities(house, record)) for _ in range(3)]
+    await asyncio.sleep(0)
+    three[0].cancel()  # that asker has left; the question goes on
+    gate.set()
+    first, *others = await asyncio.gather(*three, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError) and all(isinstance(one, EarmarkError) for one in others)
+    with pytest.raises(IndexerPaused):
+        await indexing.capabilities(house, record)
+    await indexing.tidy(house)
+    assert asked_times == 1
+    async with house.db.read() as tx:
+        assert [alert.key for alert in await alerts.active(tx)] == ["indexer:mam"]
+
+
+async def test_the_account_is_read_without_anybody_asking_and_again_with_a_new_session(house: House) -> None:
+    asked_times = 0
+
+    async def account() -> Account:
+        nonlocal asked_times
+        asked_times += 1
+        await asyncio.sleep(0)
+        return Account(1, "ann", classname="VIP")
+
+    house.indexers["mam"].account = account
+    await indexing.tidy(house)
+    assert house.account is not None and house.account.vip_member
+    assert await house.fresh_account() == house.account and asked_times == 1
+    mam = await indexing.record_of(house, 1)
+    await indexing.change(house, 1, IndexerDraft(mam.sort, mam.name, facts=mam.facts, secret="new"), "tester")
+    assert house.account is None
+    both = await asyncio.gather(house.fresh_account(), house.fresh_account())
+    assert both == [house.account] * 2 and asked_times == 2
+    await indexing.change(house, 1, IndexerDraft(mam.sort, mam.name, False, facts=mam.facts), "tester")
+    house.forget_account()
+    assert await house.fresh_account() is None and asked_times == 2
 
 
 async def test_old_offers_and_questions_are_forgotten(house: House) -> None:

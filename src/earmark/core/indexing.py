@@ -20,6 +20,9 @@ PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 180, 360, 720, 1
 """How long an indexer is left alone after so many failures in a row; the last one for all further ones."""
 
 
+CLOCK_SLACK = timedelta(minutes=1)
+
+
 class IndexerSort(StrEnum):
     """Which adapter speaks with it."""
 
@@ -58,7 +61,13 @@ class Standing:
     reason: Reason | None = None
 
     def paused(self, now: datetime) -> bool:
-        return self.disabled_till is not None and self.disabled_till > now
+        """Is it left alone? A pause that began in the future is over: the clock was put back since."""
+        began = self.last_failure
+        return (
+            self.disabled_till is not None
+            and self.disabled_till > now
+            and (began is None or began <= now + CLOCK_SLACK)
+        )
 
 
 FINE = Standing()
@@ -69,13 +78,14 @@ def after_failure(standing: Standing, reason: Reason, now: datetime, retry_after
     whichever is longer. Failures of requests that were on their way together count once: one that ends within a pause
     leaves its length as it is, unless the site asks for more."""
     asked = timedelta(seconds=retry_after_secs or 0)
+    till = now
     if standing.paused(now):
-        failures, pause = standing.failures, asked
+        failures, pause, till = standing.failures, asked, standing.disabled_till or now
     else:
         failures = standing.failures + 1
         usual = PAUSES[min(failures, len(PAUSES)) - 1]
         pause = asked if asked and failures == 1 else max(usual, asked)
-    until = max(now + pause, standing.disabled_till or now)
+    until = max(now + pause, till)
     return Standing(failures, standing.first_failure or now, now, until, reason)
 
 

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from earmark.core.indexing import IndexerRecord
+from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Account
 from earmark.core.ticket import TicketId
@@ -130,6 +131,9 @@ class House:
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # gone once nobody waits
     open_indexer: Callable[[IndexerRecord, str | None], Indexer] = _no_opener  # with its secret; of those added by hand
     registry: Registry = field(init=False)
+    asking: dict[int, asyncio.Task[Capabilities | EarmarkError]] = field(
+        default_factory=dict
+    )  # by indexer: what it can do
 
     def __post_init__(self) -> None:
         self.registry = Registry(Pen(lambda: self.db, self.recorded.set))
@@ -184,19 +188,25 @@ class House:
             yield
 
     async def fresh_account(self) -> Account | None:
-        """The tracker account, asked for at most every five minutes; the last known one when the site is silent
-        or left alone."""
-        now = self.now()
-        if self.account_at is not None and (now - self.account_at).total_seconds() < ACCOUNT_MAX_AGE_SECS:
+        """The tracker account, asked for at most every five minutes; the last known one when the site is silent, left
+        alone or switched off."""
+        async with self.in_turn("account"):  # who comes meanwhile wants the answer too, not what was known before
+            now = self.now()
+            if self.account_at is not None and abs((now - self.account_at).total_seconds()) < ACCOUNT_MAX_AGE_SECS:
+                return self.account
+            self.account_at = now
+            records = self.registry.records.values()
+            resting = {record.key for record in records if not record.enabled or record.standing.paused(now)}
+            for indexer in [one for key, one in self.indexers.items() if key not in resting]:
+                try:
+                    account = await indexer.account()
+                except EarmarkError as error:
+                    log.warning("account_not_read", indexer=indexer.name, code=error.reason.code)
+                    continue
+                if account is not None:
+                    self.account = account
             return self.account
-        self.account_at = now
-        resting = {record.key for record in self.registry.records.values() if record.standing.paused(now)}
-        for indexer in (one for key, one in self.indexers.items() if key not in resting):
-            try:
-                account = await indexer.account()
-            except EarmarkError as error:
-                log.warning("account_not_read", indexer=indexer.name, code=error.reason.code)
-                continue
-            if account is not None:
-                self.account = account
-        return self.account
+
+    def forget_account(self) -> None:
+        """Another session may be another account, and none is none: the next who asks has it read anew."""
+        self.account = self.account_at = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from earmark.core.indexing import (
     FINE,
@@ -21,12 +21,12 @@ from earmark.core.indexing import (
     faults_of,
     turns,
 )
-from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
+from earmark.pipeline.abilities import capabilities, stale
 from earmark.pipeline.house import House, log
 from earmark.pipeline.registry import Notes
-from earmark.pipeline.roll import UnknownIndexer, adapter_of, by_key, facts_of_settings, listed, put, record_of
-from earmark.pipeline.standing import ALERT, late, noted, unusable, went_well
+from earmark.pipeline.roll import UnknownIndexer, adapter_of, by_key, facts_of_settings, listed, record_of
+from earmark.pipeline.standing import ALERT, noted, unusable, went_well
 from earmark.ports import Indexer, IndexerHealth
 from earmark.store import Severity, alerts, asked, events, indexers, offers
 from earmark.store.codec import JsonObject
@@ -36,7 +36,6 @@ __all__ = [
     "open_added", "record_of", "remove", "stale", "test", "test_all", "test_one", "tidy",
 ]  # fmt: skip
 
-CAPABILITIES_LAST = timedelta(days=1)
 TEST_SECS = 30.0
 TIDY_SECS = 3600.0
 ORDER_ALERT = "search_order"
@@ -65,19 +64,21 @@ async def add(house: House, draft: IndexerDraft, actor: str) -> IndexerRecord:
             actor,
         )
     async with house.registry.lock:
+        _refuse_faults(draft, None, _others(house, None))  # somebody else may have taken the name meanwhile
         async with house.db.read() as tx:
             id = await indexers.next_id(tx)
         record = IndexerRecord(
             id, f"indexer-{id}", draft.sort, draft.name.strip(), draft.enabled, draft.priority, False, house.now(),
             draft.facts, draft.tags,
         )  # fmt: skip
-        house.indexers[record.key] = house.open_indexer(record, draft.secret or None)
+        adapter = house.open_indexer(record, draft.secret or None)
         try:
-            await _keep_secret(house, id, draft.secret)
-            await put(house, record)
+            # Without a key of its own it must not find what a crash or a removal may have left under its number.
+            await _write_down(house, lambda: record, draft.secret or "")
         except BaseException:
-            await house.indexers.pop(record.key).close()
+            await adapter.close()
             raise
+        house.indexers[record.key], house.registry.records[id] = adapter, record
     await _tell(house, "indexer_added", record, actor)
     return record
 
@@ -92,17 +93,16 @@ async def change(house: House, id: int, draft: IndexerDraft, actor: str) -> Inde
     if draft.sort is not known.sort:
         raise _bad("sort", "An indexer cannot become one of another sort: add a new one.")
     _refuse_faults(draft, known, others)
-    async with house.registry.lock:
-        known = house.registry.records[id]
-        record = replace(
-            known, name=draft.name.strip(), enabled=draft.enabled, priority=draft.priority, facts=draft.facts,
-            tags=draft.tags,
-        )  # fmt: skip
-        if not known.managed and (draft.secret is not None or _wire(known.facts) != _wire(draft.facts)):
-            record = await _reopened(house, record, draft.secret)
-        await put(house, record)
     if known.managed and draft.secret:
         await _renew(house, draft.secret)
+    async with house.registry.lock:
+        if id not in house.registry.records:
+            raise UnknownIndexer(
+                Reason("unknown_indexer", f"There is no indexer number {id} any more.", "Add it anew.")
+            )
+        known = house.registry.records[id]
+        _refuse_faults(draft, known, _others(house, id))
+        record = await _changed(house, known, draft)
     house.registry.tallies.pop((id, "query"), None)
     house.registry.tallies.pop((id, "grab"), None)
     if not record.enabled:
@@ -123,9 +123,11 @@ async def remove(house: House, id: int, actor: str) -> None:
         house.registry.records.pop(id, None)
         if adapter is not None:
             await adapter.close()
-        await house.vault.forget("mam_id" if record.id == MAM_ID else _secret_name(id))
         async with house.db.write() as tx:
             await indexers.remove(tx, id, house.now())
+            await house.vault.keep_within(tx, "mam_id" if record.id == MAM_ID else _secret_name(id), None)
+    if record.id == MAM_ID:
+        house.forget_account()
     await _forget_alarms(house, {f"{ALERT}{record.key}"})
     await _tell(house, "indexer_removed", record, actor)
 
@@ -181,6 +183,7 @@ async def _renew(house: House, session: str) -> IndexerHealth:
 async def session_renewed(house: House, health: IndexerHealth) -> None:
     """The tracker has a new session, which it takes or not: whatever was wrong with the old one is over."""
     await listed(house)
+    house.forget_account()
     if MAM_ID in house.registry.records:
         notes = went_well(house, MAM_ID) if health.ok else Notes(house.now(), stood=_unpaused(house, MAM_ID))
         await house.registry.pen.keep(notes)
@@ -193,16 +196,35 @@ def _unpaused(house: House, id: int) -> list[tuple[int, Standing]]:
     return [(id, standing)]
 
 
-async def _reopened(house: House, record: IndexerRecord, secret: str | None) -> IndexerRecord:
-    """The adapter anew, with the new address or key. The old one is closed only when the new one stands."""
-    stored = secret if secret is not None else await house.vault.get(_secret_name(record.id))
-    adapter = house.open_indexer(record, stored or None)
-    old = house.indexers.get(record.key)
-    house.indexers[record.key] = adapter
-    await _keep_secret(house, record.id, secret)
+async def _changed(house: House, known: IndexerRecord, draft: IndexerDraft) -> IndexerRecord:
+    """The record as the draft says, kept; its adapter anew where address or key are. The old one is closed only when the
+    new one stands. Under the registry's lock."""
+    anew = not known.managed and (draft.secret is not None or _wire(known.facts) != _wire(draft.facts))
+
+    def changed() -> IndexerRecord:
+        """From the record as it is now: it may have failed or answered meanwhile."""
+        record = replace(
+            house.registry.records[known.id], name=draft.name.strip(), enabled=draft.enabled, priority=draft.priority,
+            facts=draft.facts, tags=draft.tags,
+        )  # fmt: skip
+        return replace(record, standing=FINE, capabilities=None, capabilities_at=None) if anew else record
+
+    if not anew:
+        await _write_down(house, changed, None)
+        house.registry.records[known.id] = changed()
+        return house.registry.records[known.id]
+    stored = draft.secret if draft.secret is not None else await house.vault.get(_secret_name(known.id))
+    adapter = house.open_indexer(changed(), stored or None)
+    try:
+        await _write_down(house, changed, draft.secret)
+    except BaseException:
+        await adapter.close()
+        raise
+    old = house.indexers.get(known.key)
+    house.indexers[known.key], house.registry.records[known.id] = adapter, changed()
     if old is not None:
         await old.close()
-    return replace(record, standing=FINE, capabilities=None, capabilities_at=None)
+    return house.registry.records[known.id]
 
 
 def _wire(facts: IndexerFacts) -> tuple[object, ...]:
@@ -214,10 +236,11 @@ def _wire(facts: IndexerFacts) -> tuple[object, ...]:
 
 
 def _within_settings(known: IndexerRecord, draft: IndexerDraft) -> IndexerDraft:
-    """The draft of an indexer that the settings made. Raises `BadIndexer` where it would change what stands there."""
-    fixed = ("url", "timeout_secs", "requests_per_second", "upstream_ids")
-    facts = replace(draft.facts, url=draft.facts.url.rstrip("/"))
-    for name in fixed:
+    """The draft of an indexer that the settings made. Raises `BadIndexer` where it would change what stands there; a
+    slash at the end of the address is no change."""
+    url = known.facts.url if draft.facts.url.rstrip("/") == known.facts.url.rstrip("/") else draft.facts.url
+    facts = replace(draft.facts, url=url)
+    for name in ("url", "timeout_secs", "requests_per_second", "upstream_ids"):
         if getattr(facts, name) != getattr(known.facts, name):
             raise _bad(name, f"This of {known.name} stands in the settings: change it there.", "indexer_managed")
     if draft.secret and known.id != MAM_ID:
@@ -238,11 +261,20 @@ def _secret_name(id: int) -> str:
     return f"indexer:{id}"
 
 
-async def _keep_secret(house: House, id: int, secret: str | None) -> None:
-    if secret:
-        await house.vault.put(_secret_name(id), secret)
-    elif secret is not None:
-        await house.vault.forget(_secret_name(id))
+def _others(house: House, id: int | None) -> list[IndexerRecord]:
+    """All that are listed but this one."""
+    every = house.registry.records.values()
+    return [one for one in every if one.id != id and (not one.managed or one.key in house.indexers)]
+
+
+async def _write_down(house: House, told: Callable[[], IndexerRecord], secret: str | None) -> None:
+    """Row and key in one transaction: no crash leaves a key beside the address of another site. An empty key is none, None
+    leaves it as it is. What is `told` is what stands when it is written."""
+    async with house.db.write() as tx:
+        record = told()
+        await indexers.put(tx, record)
+        if secret is not None:
+            await house.vault.keep_within(tx, _secret_name(record.id), secret or None)
 
 
 async def _forget_alarms(house: House, keys: set[str]) -> None:
@@ -308,8 +340,8 @@ def _order_unknown(names: Sequence[str]) -> Reason:
 
 
 async def tidy(house: House) -> float:
-    """Forget old offers and questions, and read anew what indexers can be asked where that is a day old. Returns the
-    seconds until it wants to be done again."""
+    """Forget old offers and questions, and read anew what indexers can be asked, where that is a day old, and how the
+    account stands, by which VIP releases are free or not. Returns the seconds until it wants to be done again."""
     now, settings = house.now(), house.settings
     async with house.db.write() as tx:
         await offers.forget_before(tx, now - timedelta(days=settings.search.remember_days))
@@ -321,6 +353,7 @@ async def tidy(house: House) -> float:
             except EarmarkError as error:
                 log.info("capabilities_not_read", indexer=record.key, code=error.reason.code)
     await check_order(house)
+    await house.fresh_account()
     return TIDY_SECS
 
 
@@ -358,46 +391,10 @@ async def _tried(adapter: Indexer) -> IndexerHealth:
         return IndexerHealth(ok=False, message=_told(error.reason))
     except TimeoutError:
         return IndexerHealth(ok=False, message=f"No answer came within {TEST_SECS:.0f} seconds.")
+    except Exception:
+        log.exception("test_broke", indexer=adapter.name)
+        return IndexerHealth(ok=False, message="Something unforeseen happened; the log has more.")
 
 
 def _told(reason: Reason) -> str:
     return f"{reason.message} {reason.action}"
-
-
-# --- what they can be asked ---------------------------------------------------------------------------------------------
-
-
-async def capabilities(house: House, record: IndexerRecord) -> Capabilities:
-    """What it can be asked, as read within the last day; what it said before, while it is away. Raises the indexer's error
-    when it never said anything."""
-    known = house.registry.records.get(record.id, record)
-    if known.capabilities is not None and not stale(known, house.now()):
-        return known.capabilities
-    adapter, trouble = adapter_of(house, known), unusable(house, known)
-    try:
-        if trouble is not None or adapter is None:
-            raise trouble or AssertionError("an indexer that is not open is unusable")
-        told = await _ask_capabilities(adapter, known)
-    except EarmarkError:
-        if known.capabilities is not None:
-            return known.capabilities
-        raise
-    now = house.now()
-    async with house.db.write() as tx:
-        await indexers.learnt(tx, known.id, told, now)
-    current = house.registry.records.get(known.id)
-    if current is not None:
-        house.registry.records[known.id] = replace(current, capabilities=told, capabilities_at=now)
-    return told
-
-
-def stale(record: IndexerRecord, now: datetime) -> bool:
-    return record.capabilities_at is None or now - record.capabilities_at > CAPABILITIES_LAST
-
-
-async def _ask_capabilities(adapter: Indexer, record: IndexerRecord) -> Capabilities:
-    try:
-        async with asyncio.timeout(TEST_SECS):
-            return await adapter.capabilities()
-    except TimeoutError:
-        raise late(record) from None

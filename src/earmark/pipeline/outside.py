@@ -118,7 +118,7 @@ async def clear_box(house: House) -> float:
         needed = await tickets.all_counted_on(tx)
         taken = await offers.taken_of_hashes(tx, old)
         held = await torrents.of_hashes(tx, old)
-    for info_hash in old - needed - held.keys():
+    for info_hash in (old - needed - held.keys()) & box.older_than(now - UNCLAIMED_AFTER):  # some may be fresh by now
         if info_hash not in taken or taken[info_hash].last_at < still:
             box.forget(info_hash)
     return CLEAR_EVERY_SECS

@@ -130,6 +130,8 @@ async def _open_rooms(
                 await provider.close()
             if house.witness is not None:
                 await house.witness.close()
+            for asking in list(house.asking.values()):
+                asking.cancel()
             await house.registry.close()
             for indexer in (*house.indexers.values(), house.link_fetcher):
                 await indexer.close()

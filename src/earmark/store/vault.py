@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import delete, select
 
 from earmark.core.reasons import EarmarkError, PermanentError
-from earmark.store.database import Database
+from earmark.store.database import Database, Tx
 from earmark.store.tables import secret
 from earmark.store.upsert import insert
 
@@ -28,7 +28,8 @@ class VaultLocked(PermanentError):
 
 
 class Vault:
-    """Secrets by name. Each call is a transaction of its own: never call it inside `db.write()`."""
+    """Secrets by name. Each call is a transaction of its own, never to be called inside `db.write()`; `keep_within` is the
+    one that belongs there."""
 
     def __init__(self, db: Database, key_file: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._db = db
@@ -59,16 +60,24 @@ class Vault:
         """Keep a secret. Where the key file is missing or no key at all, a new one is made: secrets that were sealed
         with the old key stay locked until they are put again, too."""
         async with self._db.write() as tx:
-            key = await asyncio.to_thread(self._usable_key)
-            facts = {"sealed": key.encrypt(value.encode()).decode(), "updated_at": self._now()}
-            await tx.execute(
-                insert(tx, secret).values(name=name, **facts).on_conflict_do_update(index_elements=[c.name], set_=facts)
-            )
+            await self.keep_within(tx, name, value)
 
     async def forget(self, name: str) -> None:
         """Drop a secret; one that is not there is no error."""
         async with self._db.write() as tx:
+            await self.keep_within(tx, name, None)
+
+    async def keep_within(self, tx: Tx, name: str, value: str | None) -> None:
+        """Put a secret, or drop it (None), together with whatever else the transaction writes: a secret never stands
+        without its place, nor beside another one."""
+        if value is None:
             await tx.execute(delete(secret).where(c.name == name))
+            return
+        key = await asyncio.to_thread(self._usable_key)
+        facts = {"sealed": key.encrypt(value.encode()).decode(), "updated_at": self._now()}
+        await tx.execute(
+            insert(tx, secret).values(name=name, **facts).on_conflict_do_update(index_elements=[c.name], set_=facts)
+        )
 
     def _read_key(self) -> Fernet | None:
         """The key, or None when there is no file. Raises ValueError for a file that holds no key."""
