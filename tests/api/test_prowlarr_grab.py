@@ -76,7 +76,7 @@ async def test_what_is_missing_is_named_as_prowlarr_names_it(api, found, body, n
 async def test_a_body_that_does_not_bind_is_refused_with_problem_details(api, found, body) -> None:
     answer = await api.post(SEARCH, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json; charset=utf-8"
     assert answer.json()["status"] == 400
 
 
@@ -226,3 +226,14 @@ async def test_a_users_key_may_grab_and_push(anybody, found) -> None:
     anybody.headers["X-Api-Key"] = "the-user-key"
     assert (await anybody.post(SEARCH, json=wanted())).status_code == 200
     assert (await anybody.post(PUSH, json=PUSHED)).status_code == 200
+
+
+async def test_autobrr_reads_one_object_under_the_first_version_and_a_list_under_the_third(api, found) -> None:
+    autobrr = {"User-Agent": "autobrr/1.70"}
+    one = await api.post(PUSH, json=PUSHED, headers=autobrr)
+    many = await api.post("/api/v3/release/push", json=PUSHED, headers=autobrr)
+    assert isinstance(one.json(), dict) and [one.json()] == many.json() == (await api.post(PUSH, json=PUSHED)).json()
+    refused = (await api.post(PUSH, json=PUSHED | {"protocol": "usenet"}, headers=autobrr)).json()
+    assert refused["rejected"] and refused["rejections"]
+    lacking = await api.post(PUSH, json=PUSHED | {"title": ""}, headers=autobrr)
+    assert (lacking.status_code, lacking.json()[0]["propertyName"]) == (400, "Title")

@@ -53,7 +53,7 @@ def fields_of(resource: dict) -> dict:
 
 async def test_the_list_has_what_every_program_reads(api, opened) -> None:
     answer = await api.get(INDEXER)
-    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
     told = answer.json()
     assert_no_nulls(told)
     assert [(one["id"], one["name"]) for one in told] == [(2, "Jackett"), (1, "MyAnonamouse")]

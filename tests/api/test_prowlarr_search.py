@@ -24,7 +24,7 @@ def found(house):
 async def searched(api: httpx2.AsyncClient, **params) -> list[dict]:
     answer = await api.get(SEARCH, params=params)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
     read_as_abr(answer.json())
     assert_no_nulls(answer.json())
     return answer.json()
@@ -133,7 +133,7 @@ async def _record(api, key: str):
 async def test_a_number_that_is_none_is_refused_as_prowlarr_refuses_it(api, found, name) -> None:
     answer = await api.get(SEARCH, params={"query": "x", name: "abc"})
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json; charset=utf-8"
     told = answer.json()
     assert told["title"] == "One or more validation errors occurred."
     assert told["errors"] == {name: ["The value 'abc' is not valid."]}

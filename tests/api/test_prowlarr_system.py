@@ -7,6 +7,7 @@ import pytest
 from prowlarr_face import assert_no_nulls, two_indexers
 
 from earmark.api.app import create_app
+from earmark.api.prowlarr import usual_path
 from earmark.core.reasons import PermanentError, Reason
 from earmark.store import Asked, Severity, alerts, asked
 
@@ -86,8 +87,53 @@ async def test_no_null_is_in_any_answer(api, indexers) -> None:
     await api.get("/api/v1/search?query=x")
     for path in READ:
         answer = await api.get(path)
-        if answer.headers["content-type"] == "application/json":
+        if answer.headers["content-type"] == "application/json; charset=utf-8":
             assert_no_nulls(answer.json(), path)
+
+
+# --- spelling of addresses ---
+
+
+@pytest.mark.parametrize("path", READ)
+async def test_neither_case_nor_a_slash_at_the_end_of_a_path_matters(api, indexers, path) -> None:
+    bare, question, query = path.partition("?")
+    usual = await api.get(path)
+    assert usual.headers["content-type"].endswith("; charset=utf-8")
+    for spelt in (f"{bare}/", f"{bare}//", bare.upper(), bare.title() + "/"):
+        answer = await api.get(spelt + question + query)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, usual.headers["content-type"]), spelt
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_careless_address_needs_its_key_all_the_same(anybody, indexers) -> None:
+    for path in ("/API/V1/Indexer/", "/api/v1/INDEXER/1//", "/1/API/?t=caps"):
+        answer = await anybody.get(path)
+        assert (answer.status_code, answer.content) == (401, b"")
+
+
+async def test_addresses_of_no_prowlarr_stay_as_they_are(api, indexers) -> None:
+    for path in ("/api/v1/ticket/", "/api/v1/Ticket", "/api/v2/search", "/Static/x", "/api/v1/searching/"):
+        answer = await api.get(path)
+        assert answer.status_code == 404, path
+
+
+def test_behind_a_prefix_only_what_follows_it_may_be_spelt_in_any_way() -> None:
+    usual = usual_path("/Books")
+    assert usual("/Books/API/v1/Indexer/1/") == "/Books/api/v1/indexer/1"
+    assert usual("/books/api/v1/Indexer/1/") == "/books/api/v1/Indexer/1/"
+    assert usual("/Books/1/Download/") == "/Books/1/download"
+    assert usual("/Books/api/v1/ticket/A/") == "/Books/api/v1/ticket/A/"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/indexer/{}", "/api/v1/tag/{}", "/{}/api", "/{}/download", "/api/v1/indexer/{}/newznab"]
+)
+async def test_a_number_of_thousands_of_digits_breaks_nothing(api, indexers, path) -> None:
+    assert 400 <= (await api.get(path.format("9" * 5000))).status_code < 500
+
+
+async def test_programs_that_know_the_third_version_find_its_status(api, indexers) -> None:
+    assert (await api.get("/api/v3/system/status")).json() == (await api.get("/api/v1/system/status")).json()
 
 
 # --- other origins ---
@@ -300,7 +346,7 @@ async def test_history_since_a_moment_and_of_an_indexer(api, history) -> None:
 async def test_what_does_not_bind_is_refused_with_problem_details(api, history, path) -> None:
     answer = await api.get(f"/api/v1/{path}")
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json; charset=utf-8"
     assert answer.json()["errors"]
 
 

@@ -64,6 +64,16 @@ async def test_a_pushed_magnet_is_filed(autobrr: Autobrr, estate: Any) -> None:
     assert pushed is None and len(await filed(estate)) == 1
 
 
+async def test_its_sonarr_client_is_answered_under_the_third_version(http: httpx2.AsyncClient, estate: Any) -> None:
+    sonarr = Autobrr(http, estate.url, estate.key, version="v3")
+    assert await sonarr.test()
+    assert (
+        await sonarr.push(title="The Time Machine by H. G. Wells", magnetUrl=MAGNET, downloadUrl="", size=0, **DATED)
+        is None
+    )
+    assert len(await filed(estate)) == 1
+
+
 async def test_a_push_without_a_title_or_a_link_names_what_is_missing(autobrr: Autobrr, estate: Any) -> None:
     assert any("Title" in why for why in await autobrr.push(title="", downloadUrl="http://x.example/1") or [])
     assert await autobrr.push(title="The Time Machine") and await filed(estate) == []

@@ -220,14 +220,16 @@ def _item(item: ET.Element) -> Item:
 
 @dataclass
 class Autobrr:
-    """Its Readarr client: `system/status` as a test, then `release/push`."""
+    """Its Readarr client: `system/status` as a test, then `release/push`, whose answer it takes for one object. Its Sonarr
+    client asks under `api/v3` and takes a list."""
 
     http: httpx2.AsyncClient
     base: str
     key: str
+    version: str = "v1"
 
     async def test(self) -> str:
-        answer = await send(self.http, "GET", f"{self.base}/api/v1/system/status", headers=self._headers)
+        answer = await send(self.http, "GET", f"{self.base}/api/{self.version}/system/status", headers=self._headers)
         if answer.status_code == 401:
             raise ApiKeyRefused("unauthorized: bad credentials")
         return str(answer.json()["version"])
@@ -235,13 +237,16 @@ class Autobrr:
     async def push(self, **release: Any) -> list[str] | None:
         """None: approved; else why not."""
         body = {"downloadProtocol": "torrent", "protocol": "torrent", **release}
-        answer = await send(self.http, "POST", f"{self.base}/api/v1/release/push", json=body, headers=self._headers)
+        answer = await send(
+            self.http, "POST", f"{self.base}/api/{self.version}/release/push", json=body, headers=self._headers
+        )
         if answer.status_code == 400:
             return [f"{row['severity']}: {row['propertyName']}: {row['errorMessage']}" for row in answer.json()]
         if answer.status_code not in (200, 201):
             raise Refused(f"HTTP {answer.status_code}: {answer.text[:200]}")
-        rows = answer.json()
-        first = rows[0] if isinstance(rows, list) else rows
+        told = answer.json()
+        assert isinstance(told, dict if self.version == "v1" else list), "could not unmarshal data"
+        first = told if self.version == "v1" else told[0]
         assert isinstance(first["rejections"], list) and isinstance(first["rejected"], bool)
         return None if first["approved"] is True else [str(one) for one in first["rejections"]]
 

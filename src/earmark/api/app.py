@@ -80,7 +80,7 @@ def create_app(
     if static is not None:
         app.mount(f"{base}/static", static, name="static")
     install(app, error_page, _api_paths(base))
-    app.add_middleware(Frame, metrics=metrics, is_open=prowlarr.is_face(base))
+    app.add_middleware(Frame, metrics=metrics, is_open=prowlarr.is_face(base), usual=prowlarr.usual_path(base))
     keep_keys_out_of_logs()
     return app
 

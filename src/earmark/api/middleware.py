@@ -51,17 +51,27 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9_, -]{0,500}")
 class Frame:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, is_open: Callable[[str], bool]) -> None:
-        """`is_open`: the paths that pages of other origins may use."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        *,
+        is_open: Callable[[str], bool] = lambda path: False,
+        usual: Callable[[str], str] = lambda path: path,
+    ) -> None:
+        """`is_open`: the paths that pages of other origins may use. `usual`: how a path is spelt that may be spelt in several
+        ways."""
         self._app = app
         self._metrics = metrics
         self._is_open = is_open
+        self._usual = usual
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.start()
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = {**scope, "path": self._usual(scope["path"])}
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
         began = time.perf_counter()

@@ -17,6 +17,9 @@ from earmark.api.problems import PROBLEM_JSON, status_of
 from earmark.core.reasons import EarmarkError, Reason
 
 JSON = "application/json"
+IN_UTF8 = "; charset=utf-8"
+"""Told as ASP.NET does, though JSON knows no other."""
+
 ATTEMPTED_SHOWN = 200
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -34,7 +37,7 @@ def answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str]
         text = to_json(body)
     except PydanticSerializationError:
         text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(text, status, headers=dict(headers or {}), media_type=JSON)
+    return Response(text, status, headers=dict(headers or {}), media_type=JSON + IN_UTF8)
 
 
 def complaint(status: int, message: str, description: str = "", headers: Mapping[str, str] | None = None) -> Response:
@@ -70,7 +73,7 @@ def problem_details(status: int, title: str, trace: str, errors: Mapping[str, Se
     """What ASP.NET says before Prowlarr's own code is reached."""
     body = {"type": f"https://tools.ietf.org/html/rfc9110#section-15.5.{_SECTION.get(status, 1)}", "title": title}
     full = body | {"status": status, "traceId": trace} | ({"errors": errors} if errors else {})
-    return Response(to_json(full), status, media_type=PROBLEM_JSON)
+    return Response(to_json(full), status, media_type=PROBLEM_JSON + IN_UTF8)
 
 
 _SECTION: dict[int, int] = {400: 1, 404: 5, 415: 16}

@@ -26,7 +26,7 @@ from earmark.pipeline.grabbing import Filed, GrabFailed, OfferUnknown, Pushed
 
 log = structlog.get_logger("earmark.api")
 
-user = router()
+user, of_version_3 = router(), router()
 
 NOT_REMEMBERED = "Couldn't find requested release in cache, try searching again"
 NOT_GIVEN = "Getting release from indexer failed"
@@ -137,13 +137,39 @@ class PushedResource(ReleaseResource):
     job_id: str | None = Field(None, description="The same, as /api/v1/jobs lists it.")
 
 
-@user.post("/release/push", response_model=list[PushedResource], responses=CONFLICT, summary="Push a release")
+@user.post(
+    "/release/push",
+    response_model=list[PushedResource] | PushedResource,
+    responses=CONFLICT,
+    summary="Push a release",
+)
 async def push(request: Request, body: PushBody) -> Response:
     """One ticket for one release. What cannot be taken is answered with `rejected` and the reasons, as *arr do."""
+    return await _answered(request, body, alone=_reads_one(request))
+
+
+@of_version_3.post(
+    "/release/push", response_model=list[PushedResource], responses=CONFLICT, summary="Push a release, as to a Sonarr"
+)
+async def push_as_to_sonarr(request: Request, body: PushBody) -> Response:
+    """The same under the address of the *arr applications that are at their third version; always a list."""
+    return await _answered(request, body, alone=False)
+
+
+def _reads_one(request: Request) -> bool:
+    """autobrr takes a Readarr's and a Lidarr's answer for one object, where they send a list, and fails on the list after the
+    ticket is made. Everybody else gets the list."""
+    return request.headers.get("user-agent", "").lower().startswith("autobrr")
+
+
+async def _answered(request: Request, body: PushBody, *, alone: bool) -> Response:
+    def told(verdict: dict[str, Json], headers: dict[str, str] | None = None) -> Response:
+        return bodies.answer(verdict if alone else [verdict], headers=headers)
+
     if not body.by_guid and (wrong := _unpushable(body)):
         return bodies.answer(wrong, HTTPStatus.BAD_REQUEST)
     if body.of_usenet:
-        return bodies.answer([_verdict(body, None, "This is a Usenet release; Earmark takes torrents only.", False)])
+        return told(_verdict(body, None, "This is a Usenet release; Earmark takes torrents only.", False))
     try:
         filed = await _pushed(request, body)
     except OfferUnknown as error:
@@ -154,8 +180,8 @@ async def push(request: Request, body: PushBody) -> Response:
         if "field" in error.reason.evidence:
             raise  # something the program can correct
         cause = error.__cause__ if isinstance(error.__cause__, EarmarkError) else error
-        return bodies.answer([_verdict(body, None, bodies.advice(error.reason), cause.transient)])
-    return bodies.answer([_verdict(body, filed, None, False)], headers={TICKET_HEADER: str(filed.ticket.id)})
+        return told(_verdict(body, None, bodies.advice(error.reason), cause.transient))
+    return told(_verdict(body, filed, None, False), {TICKET_HEADER: str(filed.ticket.id)})
 
 
 def _unpushable(body: PushBody) -> list[object]:

@@ -58,7 +58,7 @@ async def list_categories() -> Response:
     return bodies.answer([category_resource(top) for top in STANDARD])
 
 
-@user.get("/indexer/{id:int}", response_model=Resource, summary="One indexer")
+@user.get("/indexer/{id:number}", response_model=Resource, summary="One indexer")
 async def get_indexer(request: Request, id: Id) -> Response:
     house = house_of(request)
     try:
@@ -87,7 +87,7 @@ async def add_indexer(request: Request, body: IndexerBody, force_save: ForceSave
     return bodies.answer(await _resource(house, record), HTTPStatus.CREATED, location)
 
 
-@admin.put("/indexer/{id:int}", response_model=Resource, status_code=202, summary="Change an indexer")
+@admin.put("/indexer/{id:number}", response_model=Resource, status_code=202, summary="Change an indexer")
 async def change_indexer(request: Request, id: Id, body: IndexerBody, force_save: ForceSave = False) -> Response:
     house = house_of(request)
     try:
@@ -104,7 +104,7 @@ async def change_indexer(request: Request, id: Id, body: IndexerBody, force_save
     return bodies.answer(await _resource(house, record), HTTPStatus.ACCEPTED)
 
 
-@admin.delete("/indexer/{id:int}", response_model=Resource, summary="Remove an indexer")
+@admin.delete("/indexer/{id:number}", response_model=Resource, summary="Remove an indexer")
 async def remove_indexer(request: Request, id: Id) -> Response:
     """Its number is never given to another."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,7 +19,7 @@ from earmark.api.prowlarr.door import PROWLARR_VERSION, Id, nothing_there, route
 from earmark.api.prowlarr.links import base_of
 from earmark.store import indexers
 
-user, admin, root = router(), router(admin=True), router()
+user, of_version_3, admin, root = router(), router(), router(admin=True), router()
 
 STARTED = datetime.now(UTC)
 
@@ -38,11 +39,12 @@ class TagResource(BaseModel):
     label: str = ""
 
 
-@root.get("/api", summary="Which API is there")
-async def get_api() -> dict[str, Json]:
-    return {"current": "v1", "deprecated": []}
+@root.get("/api", response_model=dict[str, Json], summary="Which API is there")
+async def get_api() -> Response:
+    return bodies.answer({"current": "v1", "deprecated": []})
 
 
+@of_version_3.get("/system/status", name="system_status_v3", response_model=dict[str, Json], summary="The same")
 @user.get("/system/status", response_model=dict[str, Json], summary="Which Prowlarr this is")
 async def system_status(request: Request) -> Response:
     """Says Prowlarr, for programs look for that; `instanceName` says who it really is."""
@@ -68,7 +70,7 @@ async def system_status(request: Request) -> Response:
             "isDocker": False,
             "mode": "console",
             "branch": "master",
-            "databaseType": "sqLite" if house.db.dialect == "sqlite" else "postgreSQL",
+            **_database(house.db.dialect),
             "authentication": "forms",
             "migrationVersion": 41,
             "urlBase": house.settings.server.url_base,
@@ -80,6 +82,13 @@ async def system_status(request: Request) -> Response:
             "packageUpdateMechanism": "docker",
         }
     )
+
+
+def _database(dialect: str) -> dict[str, Json]:
+    """A server's own version would have to be asked for, and no program reads it."""
+    if dialect != "sqlite":
+        return {"databaseType": "postgreSQL"}
+    return {"databaseType": "sqLite", "databaseVersion": sqlite3.sqlite_version}
 
 
 @user.get("/health", response_model=list[HealthResource], summary="What is not well")
