@@ -242,3 +242,11 @@ async def test_an_added_feed_is_known_by_its_address(house: House) -> None:
     await indexing.put(house, replace(record, facts=IndexerFacts(url="https://else.example/torznab/api")))
     await push(house, "https://else.example/torznab/dl?id=1")
     assert list(fetched(house)) == ["jackett"]
+
+
+async def test_only_the_tracker_may_be_asked_at_an_address_that_is_not_public(house: House) -> None:
+    """Whoever may push must not reach what else runs beside a feed of ours."""
+    await push(house, "http://feeds.example:9117/dl/one")
+    hosts = grabbing.indexer_hosts(house)
+    assert "www.myanonamouse.net" in hosts
+    assert "feeds.example" not in hosts

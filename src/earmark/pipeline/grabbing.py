@@ -260,8 +260,10 @@ async def _whose(house: House, link: str) -> IndexerRecord | None:
 
 
 def indexer_hosts(house: House) -> frozenset[str]:
-    """The hosts of our indexers, without ports: they may be asked for a link though they are not public."""
-    records = house.registry.records.values()
+    """The tracker's hosts, without ports: they may be asked for a link though they are not public. Those of feeds are not
+    among them: a feed's own place is asked through the feed, and whatever else runs on its machine is nobody's business who
+    may push."""
+    records = [record for record in house.registry.records.values() if record.sort is IndexerSort.MAM]
     return frozenset(place[0] for r in records for url in _addresses(house, r) if (place := _place(url)))
 
 
