@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,16 @@ async def test_without_an_acceptable_hit_the_next_one_is_asked_and_all_offers_ar
     await score_and_decide(house, ticket_id)
     view = await desk.view(house, ticket_id)
     assert view.candidates[0].release.indexer == "mam"
+
+
+async def test_a_torrent_the_first_one_told_badly_of_is_judged_by_what_the_next_one_tells(house: House) -> None:
+    told_badly = replace(fitting("prowlarr", size_bytes=20_000), guid="https://tracker.example/t/1")
+    house.indexers["prowlarr"].answer = [told_badly]
+    house.indexers["mam"].answer = [replace(fitting("mam"), guid=told_badly.guid)]
+    ticket_id = await searched(house)
+    assert await offered(house, ticket_id) == {"mam"}
+    await score_and_decide(house, ticket_id)
+    assert (await desk.get(house, ticket_id)).state is TicketState.AUTO_APPROVED
 
 
 async def test_those_the_order_does_not_name_are_asked_last(house: House) -> None:

@@ -87,11 +87,11 @@ async def _ask_in_turn(house: House, ticket: Ticket, own_words: str | None) -> l
     heard = False
     for number, stage in enumerate(stages, 1):
         try:
-            found += await _ask_stage(house, ticket, stage, texts)
+            # What was offered before was not acceptable: the same release told by the next one, who may know more, may be.
+            found = _distinct([*await _ask_stage(house, ticket, stage, texts), *found])
             heard = True
         except EarmarkError as error:
             errors.append(error)
-        found = _distinct(found)
         if number == len(stages):
             break
         enough = bool(found) and await _acceptable(house, ticket, found)
