@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sqlite3
 import sys
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -70,7 +69,7 @@ async def system_status(request: Request) -> Response:
             "isDocker": False,
             "mode": "console",
             "branch": "master",
-            **_database(house.db.dialect),
+            "databaseType": "sqLite" if house.db.dialect == "sqlite" else "postgreSQL",
             "authentication": "forms",
             "migrationVersion": 41,
             "urlBase": house.settings.server.url_base,
@@ -82,13 +81,6 @@ async def system_status(request: Request) -> Response:
             "packageUpdateMechanism": "docker",
         }
     )
-
-
-def _database(dialect: str) -> dict[str, Json]:
-    """A server's own version would have to be asked for, and no program reads it."""
-    if dialect != "sqlite":
-        return {"databaseType": "postgreSQL"}
-    return {"databaseType": "sqLite", "databaseVersion": sqlite3.sqlite_version}
 
 
 @user.get("/health", response_model=list[HealthResource], summary="What is not well")
