@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from earmark.core.newznab import KINDS, belongs, expanded, parent_of
 from earmark.core.release import Release
@@ -36,11 +36,11 @@ def categories_for(
     return asked
 
 
-def fits(release: Release, query: SearchQuery, asked: Sequence[int]) -> bool:
-    """Does the release belong to what was asked? A question for a kind does not take the parent for its children."""
-    if query.kind and not query.categories and release.kind not in {None, query.kind}:
-        return False
-    return belongs(release.categories, expanded(asked))
+def fitting(releases: Iterable[Release], query: SearchQuery, asked: Sequence[int]) -> list[Release]:
+    """Those that belong to what was asked. A question for a kind does not take the parent for its children."""
+    wanted = expanded(asked)
+    kinds = {None, query.kind} if query.kind and not query.categories else None
+    return [one for one in releases if (kinds is None or one.kind in kinds) and belongs(one.categories, wanted)]
 
 
 async def walk(ask: AskPage, query: SearchQuery, page: int = PAGE) -> list[Release]:

@@ -18,7 +18,7 @@ from earmark.core.reasons import EarmarkError, JsonValue
 from earmark.core.release import Release
 from earmark.core.text import plain_text
 from earmark.http import Answer, answer_not_understood, read_json, site_unavailable
-from earmark.indexers.asking import categories_for, fits, walk, wording
+from earmark.indexers.asking import categories_for, fitting, walk, wording
 from earmark.indexers.errors import search_refused
 from earmark.indexers.prowlarr_answers import Behind, Results, read_indexers, read_results
 from earmark.indexers.upstream import Upstream
@@ -59,7 +59,7 @@ class ProwlarrIndexer:
             origins.update((release.guid, number) for number, release in results.releases)
             return [release for _, release in results.releases], results.received
 
-        found = [release for release in await walk(page, query) if fits(release, query, categories)]
+        found = fitting(await walk(page, query), query, categories)
         return _fair(found, origins)[: query.limit] if len(found) > query.limit else found
 
     async def fetch(self, release: Release) -> bytes | Magnet:

@@ -11,7 +11,7 @@ from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.http import Answer, answer_not_understood
-from earmark.indexers.asking import PAGE, categories_for, fits, walk, wording
+from earmark.indexers.asking import PAGE, categories_for, fitting, walk, wording
 from earmark.indexers.torznab_caps import read_caps
 from earmark.indexers.torznab_feed import raise_reported, read_feed
 from earmark.indexers.upstream import Upstream
@@ -57,7 +57,7 @@ class TorznabIndexer:
             return await self._page({**params, "limit": str(size), **({"offset": str(offset)} if offset else {})})
 
         found = await walk(page, query, min(PAGE, known.limit_max))
-        return [release for release in found if fits(release, query, categories)][: query.limit]
+        return fitting(found, query, categories)[: query.limit]
 
     async def fetch(self, release: Release) -> bytes | Magnet:
         """The .torrent, or the magnet where the release has nothing else or its link leads to one."""

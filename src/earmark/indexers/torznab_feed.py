@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from earmark.core.newznab import kind_of
 from earmark.core.release import Freeleech, Release
+from earmark.core.wish import Kind
 from earmark.http import Answer, answer_not_understood, site_unavailable
 from earmark.indexers.errors import key_refused, rate_limited, search_refused
 from earmark.indexers.languages import language_of
@@ -23,6 +25,24 @@ Hide = Callable[[str], str]
 """Puts a mark where the API key stands in a text."""
 
 BIGGEST = 2**63 - 1
+FREE, NOT_FREE = Freeleech(everyone=True), Freeleech()
+
+# Feeds hold a hundred items of some twenty facts each: what is looked up or matched for every fact is made once.
+_COUNT = re.compile(r"\s*\d{1,19}\s*", re.ASCII)
+_FACTOR = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{40}")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([12]\d{3}) "
+    r"(\d\d):(\d\d):(\d\d) ([+-])([01]\d)([0-5]\d)",
+    re.ASCII,
+)
+"""A date as the standard wants it and nearly all write it; every other goes through the patient reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +64,7 @@ def read_feed(answer: Answer, *, indexer: str, site: str, hide: Hide) -> Feed:
     skipped: list[str] = []
     for item in root.iterfind("./channel/item"):
         try:
-            releases.append(_release(_Item.read(item), indexer, hide))
+            releases.append(_release(_Item(item), indexer, hide))
         except ItemNotUnderstood as why:
             skipped.append(str(why))
     return Feed(tuple(releases), tuple(skipped))
@@ -71,7 +91,9 @@ def raise_reported(answer: Answer, *, site: str, hide: Hide) -> None:
 
 def count(written: str | None) -> int | None:
     """A whole number that is not negative and fits a database column."""
-    if written is None or not re.fullmatch(r"\s*\d{1,19}\s*", written, re.ASCII):
+    if not written:
+        return None
+    if not (written.isdigit() and written.isascii() and len(written) <= 19) and not _COUNT.fullmatch(written):
         return None
     number = int(written)
     return number if number <= BIGGEST else None
@@ -79,12 +101,15 @@ def count(written: str | None) -> int | None:
 
 def _parsed(answer: Answer) -> Element | None:
     """The root, or None for what is no XML or has a document type: without one there are no entities to blow up. A
-    first look refuses those, for the quick parser takes them."""
-    look = expat.ParserCreate()
-    look.StartDoctypeDeclHandler = _no_document_type
+    first look refuses those, for the quick parser takes them. Where the word does not stand there is nothing to look
+    for: every encoding that the parser reads writes it in ASCII, but for UTF-16, which has zero bytes."""
+    body = answer.body
     try:
-        look.Parse(answer.body, True)
-        return ElementTree.fromstring(answer.body)  # noqa: S314 - see above
+        if b"DOCTYPE" in body or b"\0" in body:
+            look = expat.ParserCreate()
+            look.StartDoctypeDeclHandler = _no_document_type
+            look.Parse(body, True)
+        return ElementTree.fromstring(body)  # noqa: S314 - see above
     except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError):
         return None
 
@@ -109,109 +134,126 @@ def _raise_error(error: Element, answer: Answer, site: str, hide: Hide) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Item:
-    """An item's children, looked at once: the text of each tag's first one, `<torznab:attr name value>` in the torznab
-    or the newznab name space, and what stands in attributes of its own."""
+    """An item's children, looked at once: the text of each tag's first one, the first `<torznab:attr name value>` of each
+    name in the torznab or the newznab name space (and every category and tag), and what stands in attributes of its
+    own."""
 
-    texts: dict[str, str]
-    attrs: dict[str, list[str]]
-    url: str = ""
-    length: str | None = None
-    privacy: str = ""
+    __slots__ = ("attrs", "categories", "length", "privacy", "tags", "texts", "url")
 
-    @classmethod
-    def read(cls, item: Element) -> _Item:
+    def __init__(self, item: Element) -> None:
         texts: dict[str, str] = {}
-        attrs: dict[str, list[str]] = {}
+        attrs: dict[str, str] = {}
         categories: list[str] = []
+        plain_categories: list[str] = []
+        tags: list[str] = []
         enclosure = prowlarr = None
         for child in item:
             tag = child.tag
             if tag.endswith("}attr"):
-                attrs.setdefault((child.get("name") or "").lower(), []).append((child.get("value") or "").strip())
+                name = (child.get("name") or "").lower()
+                value = (child.get("value") or "").strip()
+                if name == "category":
+                    categories.append(value)
+                elif name == "tag":
+                    tags.append(value)
+                elif name not in attrs:
+                    attrs[name] = value
             elif tag == "category":
-                categories.append(child.text or "")
+                plain_categories.append(child.text or "")
             elif tag == "enclosure":
                 enclosure = child if enclosure is None else enclosure
             else:
                 prowlarr = child if tag == "prowlarrindexer" and prowlarr is None else prowlarr
-                texts.setdefault(tag, (child.text or "").strip())
-        if categories:
-            attrs.setdefault("category", []).extend(categories)
-        return cls(
-            texts,
-            attrs,
-            url=(enclosure.get("url") or "").strip() if enclosure is not None else "",
-            length=enclosure.get("length") if enclosure is not None else None,
-            privacy=texts.get("type") or ((prowlarr.get("type") or "") if prowlarr is not None else ""),
-        )
-
-    def text(self, tag: str) -> str:
-        return self.texts.get(tag, "")
+                if tag not in texts:
+                    texts[tag] = (child.text or "").strip()
+        self.texts, self.attrs, self.tags = texts, attrs, tags
+        self.categories = _numbers(categories + plain_categories)
+        self.url: str = (enclosure.get("url") or "").strip() if enclosure is not None else ""
+        self.length = enclosure.get("length") if enclosure is not None else None
+        self.privacy: str = texts.get("type") or ((prowlarr.get("type") or "") if prowlarr is not None else "")
 
     def attr(self, *names: str) -> str:
         """The first one that is given."""
-        return next((values[0] for name in names if (values := self.attrs.get(name))), "")
+        attrs = self.attrs
+        for name in names:
+            if name in attrs:
+                return attrs[name]
+        return ""
 
-    def numbers(self, name: str) -> tuple[int, ...]:
-        read = (count(written) for written in self.attrs.get(name, ()))
-        return tuple(dict.fromkeys(number for number in read if number))
+
+def _numbers(written: Iterable[str]) -> tuple[int, ...]:
+    read = (count(one) for one in written)
+    return tuple(dict.fromkeys(number for number in read if number))
+
+
+@lru_cache(256)
+def _kind(categories: tuple[int, ...]) -> Kind | None:
+    return kind_of(categories)
 
 
 def _release(item: _Item, indexer: str, hide: Hide) -> Release:
-    title = clean(item.text("title"))
+    text, attr = item.texts.get, item.attrs.get
+    title = clean(text("title", ""))
     if not title:
         raise ItemNotUnderstood("no title")
     link, magnet = _link(item)
     if not link and not magnet:
         raise ItemNotUnderstood("no download link")
-    page = item.text("comments") or item.text("guid")
-    seeders, categories = count(item.attr("seeders")), item.numbers("category")
-    info_hash = item.attr("infohash").lower()
-    down = _factor(item.attr("downloadvolumefactor"))
-    ratio = _factor(item.attr("minimumratio"))
+    guid = text("guid", "")
+    page = text("comments") or guid
+    seeders = count(attr("seeders"))
+    info_hash = attr("infohash", "").lower()
+    down = _factor(attr("downloadvolumefactor", ""))
     return Release(
-        guid=hide(item.text("guid") or page or link or magnet),
+        guid=hide(guid or page or link or magnet),
         indexer=indexer,
         title=title,
-        size_bytes=count(item.text("size")) or count(item.attr("size")) or count(item.length) or None,
-        kind=kind_of(categories),
-        authors=_authors(clean(item.attr("author"))),
-        language=language_of(item.attr("language", "lang_code", "lang")),
-        filetypes=tuple(dict.fromkeys(clean(item.attr("filetype", "format")).lower().replace(",", " ").split())),
-        file_count=count(item.attr("files")) or count(item.text("files")),
-        description=plain_description(item.text("description")) or None,
-        year=_year(item.attr("year")),
-        categories=categories,
-        flags=tuple(dict.fromkeys(flag for tag in item.attrs.get("tag", ()) if (flag := clean(tag).lower()))),
+        size_bytes=count(text("size")) or count(attr("size")) or count(item.length) or None,
+        kind=_kind(item.categories),
+        authors=_authors(clean(attr("author", ""))),
+        language=language_of(language) if (language := item.attr("language", "lang_code", "lang")) else None,
+        filetypes=_filetypes(item.attr("filetype", "format")),
+        file_count=count(attr("files")) or count(text("files")),
+        description=plain_description(text("description", "")) or None,
+        year=_year(attr("year", "")),
+        categories=item.categories,
+        flags=tuple(dict.fromkeys(flag for tag in item.tags if (flag := clean(tag).lower()))) if item.tags else (),
         download_factor=down,
-        upload_factor=_factor(item.attr("uploadvolumefactor")),
-        min_ratio=ratio,
-        min_seed_secs=count(item.attr("minimumseedtime")),
+        upload_factor=_factor(attr("uploadvolumefactor", "")),
+        min_ratio=_factor(attr("minimumratio", "")),
+        min_seed_secs=count(attr("minimumseedtime")),
         seeders=seeders,
         leechers=_leechers(item, seeders),
-        grabs=count(item.attr("grabs") or item.text("grabs")),
-        published_at=_published(item.text("pubDate")),
-        freeleech=Freeleech(everyone=down == 0),
+        grabs=count(attr("grabs") or text("grabs")),
+        published_at=_published(text("pubDate", "")),
+        freeleech=FREE if down == 0 else NOT_FREE,
         info_url=hide(page) if page.startswith(("http://", "https://")) else None,
         download_ref=hide(link),
         magnet=magnet or None,
-        info_hash=info_hash if re.fullmatch(r"[0-9a-f]{40}", info_hash) else None,
+        info_hash=info_hash if _HASH.fullmatch(info_hash) else None,
         private=_is_private(item),
     )
 
 
 def _link(item: _Item) -> tuple[str, str]:
     """The http link and the magnet, each empty when there is none; either may stand in any of the three places."""
-    places = (item.text("link"), item.url, item.attr("magneturl"))
-    links = [place for place in places if place[:8].lower().startswith(("http://", "https://"))]
-    magnets = [place for place in places if place[:8].lower() == "magnet:?"]
-    return (links[0] if links else "", magnets[0] if magnets else "")
+    link = magnet = ""
+    for place in (item.texts.get("link", ""), item.url, item.attrs.get("magneturl", "")):
+        scheme = place[:8].lower()
+        if not link and scheme.startswith(("http://", "https://")):
+            link = place
+        elif not magnet and scheme == "magnet:?":
+            magnet = place
+    return link, magnet
+
+
+def _filetypes(written: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(clean(written).lower().replace(",", " ").split())) if written else ()
 
 
 def _leechers(item: _Item, seeders: int | None) -> int | None:
-    leechers, peers = count(item.attr("leechers")), count(item.attr("peers"))
+    leechers, peers = count(item.attrs.get("leechers")), count(item.attrs.get("peers"))
     if leechers is None and peers is not None:
         return max(0, peers - (seeders or 0))  # `peers` counts both sides
     return leechers
@@ -233,6 +275,11 @@ def _is_private(item: _Item) -> bool:
 
 def _published(written: str) -> datetime | None:
     try:
+        if plain := _DATE.fullmatch(written):
+            day, month, year, hour, minute, second, sign, hours, minutes = plain.groups()
+            at = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            ahead = timedelta(hours=int(hours), minutes=int(minutes))
+            return at - ahead if sign == "+" else at + ahead
         at = parsedate_to_datetime(written)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
@@ -241,7 +288,7 @@ def _published(written: str) -> datetime | None:
 
 def _factor(written: str) -> float | None:
     """A decimal number that is not negative."""
-    if not re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", written, re.ASCII):
+    if not written or not _FACTOR.fullmatch(written):
         return None
     number = float(written)
     return number if math.isfinite(number) else None

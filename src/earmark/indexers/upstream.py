@@ -43,7 +43,10 @@ class Upstream:
         """`name` is the indexer's key in this house, `url` the address everything starts from, without a query."""
         self.name = name
         self.url = httpx2.URL(url.rstrip("/"))
-        self._key = key
+        self.key = key.get_secret_value() if key else ""
+        """Empty where the service wants none. For requests alone."""
+        self._spellings = tuple(dict.fromkeys((self.key, quote(self.key, safe="")))) if self.key else ()
+        """The key as it stands in text and in addresses."""
         self._http = http
         self._pacer = pacer
         self._starting = asyncio.Lock()
@@ -54,11 +57,6 @@ class Upstream:
     def site(self) -> str:
         """How messages name the service."""
         return f"{self.name} ({self.url.host})"
-
-    @property
-    def key(self) -> str:
-        """Empty where the service wants none. For requests alone."""
-        return self._key.get_secret_value() if self._key else ""
 
     async def get(
         self, url: httpx2.URL, *, max_bytes: int = MAX_JSON_BYTES, headers: Mapping[str, str] | None = None
@@ -81,7 +79,7 @@ class Upstream:
         )
         if answer.retry_after and answer.status in {429, 503} and url.host == self.url.host:
             self._pacer.hold(answer.retry_after)
-        return replace(answer, secrets=self._spellings())
+        return replace(answer, secrets=self._spellings)
 
     def refuse(self, answer: Answer) -> None:
         """Raise the named error for the statuses that mean the same in every such service."""
@@ -102,7 +100,7 @@ class Upstream:
 
     def hide(self, text: str) -> str:
         """The text with the mark wherever the key stands."""
-        for spelling in self._spellings():
+        for spelling in self._spellings:
             text = text.replace(spelling, KEY_MARK)
         return text
 
@@ -130,7 +128,3 @@ class Upstream:
         if url is not None and url.host == self.url.host:
             return http_url(release.download_ref.replace(KEY_MARK, quote(self.key, safe="")))
         return url
-
-    def _spellings(self) -> tuple[str, ...]:
-        """The key as it stands in text and in addresses."""
-        return tuple(dict.fromkeys((self.key, quote(self.key, safe="")))) if self.key else ()
