@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 from bare_house import bare_house
+from pydantic import SecretStr
 from web_site import make_app
 
 from earmark.core.indexing import Standing
@@ -26,7 +27,7 @@ from earmark.pipeline.grabbing import file_chosen
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth, Magnet, SearchQuery
 from earmark.settings_file import Changes
-from earmark.store import Asked, Offer, alerts, asked, offers, torrents
+from earmark.store import Asked, Offer, Severity, alerts, asked, offers, torrents
 from earmark.web import BoundDesk
 from earmark.web.indexerform import draft_of
 
@@ -193,3 +194,27 @@ async def test_an_alert_about_an_indexer_leads_to_the_indexers(house: House) -> 
         text = await page(house, path)
         assert "Jackett does not answer." in text
         assert '<a href="/indexers">Look at the indexers</a>' in text
+
+
+async def test_people_read_the_name_of_an_indexer_where_it_calls_itself_by_its_key(house: House) -> None:
+    record = await indexing.record_of(house, 2)
+    await indexing.change(house, 2, replace(draft_of(record), name="The <b>books</b> of Jackett"), "admin")
+    away = Reason("down", "jackett (jackett.lan) is not available.", "Nothing to do.")
+    async with house.write() as tx:
+        await alerts.raise_(tx, "indexer:jackett", Severity.ERROR, away, house.now())
+    for path in ("/", "/system"):
+        text = await page(house, path)
+        assert "Indexer The &lt;b&gt;books&lt;/b&gt; of Jackett" in text
+        assert "The &lt;b&gt;books&lt;/b&gt; of Jackett (jackett.lan) is not available." in text
+        assert "jackett (" not in text
+
+
+async def test_another_program_is_to_get_the_users_key_where_there_is_one(house: House) -> None:
+    text = await page(house, "/indexers/connect")
+    assert "There is only the administrator’s" in text
+    assert "auth_token" in text
+    server = house.settings.server.model_copy(update={"user_token": SecretStr("u" * 32)})
+    house.settings = house.settings.model_copy(update={"server": server})
+    text = await page(house, "/indexers/connect")
+    assert "It is user_token under [server]" in text
+    assert "u" * 32 not in text

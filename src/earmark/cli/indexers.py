@@ -56,15 +56,15 @@ def _said(answer: Json, name: str) -> None:
 
 def _show(known: Sequence[Json]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("number", "name", "state", "priority", "last trouble"):
-        wide = name in {"name", "last trouble"}
+    for name in ("number", "name", "state", "priority"):
         justify = "right" if name in {"number", "priority"} else "left"
-        table.add_column(name, no_wrap=not wide, header_style="dim", justify=justify)  # type: ignore[arg-type]
+        table.add_column(name, no_wrap=name != "name", header_style="dim", justify=justify)  # type: ignore[arg-type]
     for one in known:
-        table.add_row(
-            str(one["id"]), escape(str(one["name"])), _state(one), str(one["priority"]), escape(_trouble(one))
-        )
+        table.add_row(str(one["id"]), escape(str(one["name"])), _state(one), str(one["priority"]))
     console.print(table)
+    for one in known:
+        if trouble := _trouble(one):
+            console.print(f"[yellow]![/] {one['id']}, {escape(trouble)}")
 
 
 def _state(one: Json) -> str:

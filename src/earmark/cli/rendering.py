@@ -69,13 +69,22 @@ def headline(ticket: Json) -> str:
     return f"{title} – {names}" if names else title
 
 
+def asker_of(ticket: Json) -> str:
+    """The program a ticket came from; empty when a person or a script filed it here."""
+    named = " ".join(str(ticket.get("requested_by") or "").split())[:60]
+    if named == "unknown":
+        return "another program"
+    return "" if named in ("api", "web", "admin", "user") else named
+
+
 def ticket_table(tickets: Iterable[Json], total: int) -> RenderableType:
     table = Table(box=None, pad_edge=False)
+    shown = list(tickets)
+    if not shown:
+        return Text("No tickets here. File one with: earmark add TITLE --author AUTHOR", style="dim")
     for name in ("id", "state", "wish", "now", "filed"):
         table.add_column(name, no_wrap=name in {"id", "state", "filed"}, header_style="dim")
-    count = 0
-    for ticket in tickets:
-        count += 1
+    for ticket in shown:
         now = _now(ticket)
         table.add_row(
             ticket["ticket_id"][:8],
@@ -84,9 +93,7 @@ def ticket_table(tickets: Iterable[Json], total: int) -> RenderableType:
             escape(now),
             ago(ticket["created_at"]),
         )
-    if not count:
-        return Text("No tickets here. File one with: earmark add TITLE --author AUTHOR", style="dim")
-    return Group(table, Text(f"{count} of {total}", style="dim")) if total > count else table
+    return Group(table, Text(f"{len(shown)} of {total}", style="dim")) if total > len(shown) else table
 
 
 def _now(ticket: Json) -> str:

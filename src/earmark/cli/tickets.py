@@ -13,6 +13,7 @@ from earmark.cli.following import follow, needs_a_person
 from earmark.cli.remote import Json, Remote
 from earmark.cli.rendering import (
     ago,
+    asker_of,
     candidate_table,
     components_line,
     console,
@@ -89,7 +90,8 @@ def session(remote: Remote, mam_id: str) -> None:
 
 
 def explain(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
-    answer = remote.get(f"/ticket/{full_id(remote, ticket_id)}/explain")
+    whole = full_id(remote, ticket_id)
+    answer = remote.get(f"/ticket/{whole}/explain")
     if as_json:
         _print(answer)
         return
@@ -98,7 +100,11 @@ def explain(remote: Remote, ticket_id: str, *, as_json: bool) -> None:
         f"[dim]policy[/] {escape(str(answer['policy_version']))}   "
         f"[dim]confidence[/] {answer['confidence']:.2f} of {answer['threshold']:.2f} needed"
     )
-    if answer.get("approved_by"):
+    ticket = remote.get(f"/ticket/{whole}")
+    if ticket["history"] and ticket["history"][0]["state"] == "APPROVED":
+        by = asker_of(ticket) or "the program that filed it"
+        console.print(f"[dim]chosen by[/] {escape(by)}, as with a Prowlarr; the score decided nothing")
+    elif answer.get("approved_by"):
         console.print(f"[dim]approved by[/] {escape(str(answer['approved_by']))}")
     for reason in answer["reasons"]:
         console.print(f"[yellow]?[/] {escape(str(reason.get('text', reason.get('code'))))}")
@@ -152,7 +158,9 @@ def _print_ticket(ticket: Json) -> None:
     console.print(
         f"[bold]{escape(headline(ticket))}[/]  ", state_text(ticket["state"]), f" [dim]{ticket['ticket_id']}[/]"
     )
-    console.print(f"[dim]filed {ago(ticket['created_at'])}, last change {ago(ticket['updated_at'])}[/]")
+    asker = asker_of(ticket)
+    by = f" by {escape(asker)}" if asker else ""
+    console.print(f"[dim]filed {ago(ticket['created_at'])}{by}, last change {ago(ticket['updated_at'])}[/]")
     details = ticket["state_details"]
     if ticket["state"] == "FAILED":
         console.print(f"[red]{escape(str(details['error']))}[/]\n[dim]→ {escape(str(details['action']))}[/]")

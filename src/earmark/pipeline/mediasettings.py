@@ -10,7 +10,7 @@ from earmark.core.previewing import Preview, preview
 from earmark.core.reasons import JsonValue, PermanentError, Reason
 from earmark.library.methods import MethodCheck, probe_method
 from earmark.library.offload import offload
-from earmark.pipeline.house import House
+from earmark.pipeline.house import House, Keeper
 from earmark.settings_shelf import ConverterSettings, LibrarySettings
 from earmark.store import events
 
@@ -73,32 +73,42 @@ async def save_media_settings(house: House, changes: Mapping[str, object], actor
 
     Raises `ConfigError` (`bad_settings`) with a line for each fault, PermanentError `settings_fixed`, `unknown_setting`,
     `method_impossible` with what a trial of the method said; then nothing has changed."""
-    if house.keeper is None:
-        raise PermanentError(
-            Reason(
-                "settings_fixed",
-                "This Earmark was started without a settings file it may change.",
-                "Change the settings where they are given, and restart.",
-            )
-        )
+    _keeper(house)
     for name in changes:
         if name not in CHANGEABLE:
             raise PermanentError.of(
                 "unknown_setting", f"{name!r} is no setting of this page.", "Leave it out.", field=name
             )
     check = await _refuse_impossible(house, changes)
+    return Saved(await keep(house, changes, actor), check)
+
+
+async def keep(house: House, changes: Mapping[str, object], actor: str) -> tuple[str, ...]:
+    """Save those that differ (dotted name → value; None brings the default back), put them in force and note who did it.
+    Returns their names. Raises `ConfigError` and PermanentError `settings_fixed`; then nothing has changed."""
+    keeper = _keeper(house)
     tree: dict[str, dict[str, object]] = {}
     for name, value in changes.items():
         section, key = name.split(".")
         if getattr(getattr(house.settings, section), key) != value:
             tree.setdefault(section, {})[key] = value
     if tree:
-        house.settings = house.keeper.save(tree)
+        house.settings = keeper.save(tree)
     changed = tuple(f"{section}.{key}" for section, values in tree.items() for key in values)
     async with house.write() as tx:
         note: dict[str, JsonValue] = {"what": "settings_changed", "actor": actor, "settings": list(changed)}
         await events.append(tx, None, "note", note, house.now())
-    return Saved(changed, check)
+    return changed
+
+
+def _keeper(house: House) -> Keeper:
+    if house.keeper is None:
+        raise PermanentError.of(
+            "settings_fixed",
+            "This Earmark was started without a settings file it may change.",
+            "Change the settings where they are given, and restart.",
+        )
+    return house.keeper
 
 
 async def _refuse_impossible(house: House, changes: Mapping[str, object]) -> MethodCheck:

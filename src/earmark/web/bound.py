@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from earmark.core.decision import ScoredCandidate
 from earmark.core.previewing import Preview
 from earmark.core.states import TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.wish import Kind, TicketRequest
-from earmark.pipeline import desk, mediasettings, shelf, space, views
+from earmark.pipeline import desk, indexing, mediasettings, shelf, space, views
 from earmark.pipeline.house import House
 from earmark.ports import IndexerHealth
-from earmark.web.bound_indexers import BoundIndexers
+from earmark.web.bound_indexers import BoundIndexers, alerts_by_name, health_by_name
 from earmark.web.contract import FiledView, HealthView, HomeDetail, PageView, StatsView, TicketDetail
 from earmark.web.contract_shelf import (
     ActView,
@@ -38,7 +39,9 @@ class BoundDesk(BoundIndexers):
         self._house = house
 
     async def home(self) -> HomeDetail:
-        return await desk.home(self._house)
+        home, names = await desk.home(self._house), await self._names()
+        alerts = alerts_by_name(home.alerts, names)
+        return replace(home, alerts=alerts, health=health_by_name(home.health, names))
 
     async def listing(
         self, *, states: frozenset[TicketState] | None, kind: Kind | None, text: str | None, limit: int, offset: int
@@ -52,7 +55,7 @@ class BoundDesk(BoundIndexers):
         return await desk.stats(self._house)
 
     async def health(self) -> HealthView:
-        return await desk.health(self._house)
+        return health_by_name(await desk.health(self._house), await self._names())
 
     async def last_seq(self) -> int:
         return await desk.last_seq(self._house)
@@ -99,7 +102,8 @@ class BoundDesk(BoundIndexers):
         return await desk.set_mam_session(self._house, value, actor)
 
     async def test_indexers(self) -> Mapping[str, IndexerHealth]:
-        return await desk.test_indexers(self._house)
+        known = {record.id: record.name for record in await indexing.listed(self._house)}
+        return {known[id]: health for id, health in (await self.test_all()).items() if id in known}
 
     # --- the shelf ------------------------------------------------------------------------------------------------------
 

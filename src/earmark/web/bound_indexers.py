@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from earmark.core.indexing import MAM_ID, IndexerRecord
-from earmark.core.reasons import JsonValue, PermanentError
+from earmark.core.reasons import Reason
 from earmark.core.seeding import needed_seconds
-from earmark.pipeline import duties, indexing, outside
+from earmark.pipeline import duties, indexing, mediasettings, outside
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import IndexerDraft
 from earmark.pipeline.mediasettings import Setting
+from earmark.pipeline.standing import ALERT
+from earmark.pipeline.views import Health, HealthCheck
 from earmark.ports import IndexerHealth
-from earmark.store import asked, events
+from earmark.store import Alert, asked
 from earmark.web.contract_indexers import Asking, IndexerView, SearchOrder, TakenPage, TakenView
 
 LATELY = timedelta(hours=24)
@@ -60,13 +62,17 @@ class BoundIndexers:
         return self._view(record, (await self._asking([number]))[number])
 
     async def test_indexer(self, number: int) -> IndexerHealth:
-        return await indexing.test_one(self._house, number)
+        record = await indexing.record_of(self._house, number)
+        return _said_by_name(await indexing.test_one(self._house, number), record.key, record.name)
 
     async def test_all(self) -> Mapping[int, IndexerHealth]:
-        return await indexing.test_all(self._house)
+        known = {record.id: record for record in await indexing.listed(self._house)}
+        answers = (await indexing.test_all(self._house)).items()
+        return {id: _said_by_name(health, known[id].key, known[id].name) for id, health in answers if id in known}
 
     async def try_draft(self, draft: IndexerDraft, number: int | None) -> IndexerHealth:
-        return await indexing.test(self._house, draft, number)
+        key = "indexer-new" if number is None else (await indexing.record_of(self._house, number)).key
+        return _said_by_name(await indexing.test(self._house, draft, number), key, draft.name or "The indexer")
 
     async def add_indexer(self, draft: IndexerDraft, actor: str) -> IndexerRecord:
         return await indexing.add(self._house, draft, actor)
@@ -85,34 +91,31 @@ class BoundIndexers:
         return SearchOrder(setting, [r.key for r in records], {r.key: r.name for r in records})
 
     async def save_search_order(self, order: Sequence[str], actor: str) -> None:
-        house = self._house
-        if house.keeper is None:
-            raise PermanentError.of(
-                "settings_fixed",
-                "This Earmark was started without a settings file it may change.",
-                "Change the settings where they are given, and restart.",
-            )
-        if tuple(order) == house.settings.search.order:
-            return
-        house.settings = house.keeper.save({"search": {"order": tuple(order) or None}})
-        note: dict[str, JsonValue] = {"what": "settings_changed", "actor": actor, "settings": [ORDER]}
-        async with house.write() as tx:
-            await events.append(tx, None, "note", note, house.now())
+        if tuple(order) != self._house.settings.search.order:
+            await mediasettings.keep(self._house, {ORDER: tuple(order) or None}, actor)
 
     async def taken(self, *, limit: int, offset: int) -> TakenPage:
         page = await outside.outside_grabs(self._house, limit=limit, offset=offset)
         return TakenPage([self._taken(view) for view in page.items], page.total)
 
     def key_place(self) -> str:
-        if self._house.settings.server.auth_token is not None:
-            return "It is auth_token under [server] in the settings of this Earmark."
-        return f"It is in the file {self._house.data_dir / 'auth_token'} on the machine Earmark runs on."
+        server = self._house.settings.server
+        if server.user_token is not None:
+            return "It is user_token under [server] in the settings of this Earmark."
+        its = "auth_token under [server]" if server.auth_token is not None else self._house.data_dir / "auth_token"
+        return f"There is only the administrator’s, {its}, which may do everything. Better set a user_token under [server]."
 
     # --- put together -----------------------------------------------------------------------------------------------------
+
+    async def _names(self) -> dict[str, str]:
+        return {record.key: record.name for record in await indexing.listed(self._house)}
 
     def _view(self, record: IndexerRecord, figures: Asking) -> IndexerView:
         ready = indexing.adapter_of(self._house, record) is not None
         by_hand = record.id == MAM_ID and self._house.settings.mam.mam_id is None
+        if record.standing.reason is not None:
+            reason = by_name(record.standing.reason, record.key, record.name)
+            record = replace(record, standing=replace(record.standing, reason=reason))
         return IndexerView(record, figures, ready, not record.managed or by_hand, self._fixed(record))
 
     def _fixed(self, record: IndexerRecord) -> Mapping[str, str]:
@@ -167,3 +170,36 @@ class BoundIndexers:
             owes=not duties.is_done(self._house, held),
             removed=held.removed_at is not None,
         )
+
+
+def by_name(reason: Reason, key: str, name: str) -> Reason:
+    """An indexer calls itself by its key, such as indexer-12; people know it by its name."""
+    return replace(reason, message=_named(reason.message, key, name))
+
+
+def _said_by_name(health: IndexerHealth, key: str, name: str) -> IndexerHealth:
+    return replace(health, message=_named(health.message, key, name))
+
+
+def health_by_name(health: Health, names: Mapping[str, str]) -> Health:
+    return replace(health, checks=tuple(_check_by_name(check, names) for check in health.checks))
+
+
+def alerts_by_name(alerts: Sequence[Alert], names: Mapping[str, str]) -> list[Alert]:
+    told = []
+    for alert in alerts:
+        key = alert.key.removeprefix(ALERT)
+        known = key != alert.key and key in names
+        told.append(replace(alert, reason=by_name(alert.reason, key, names[key])) if known else alert)
+    return told
+
+
+def _check_by_name(check: HealthCheck, names: Mapping[str, str]) -> HealthCheck:
+    key = check.name.removeprefix("indexer ")
+    if key == check.name or key not in names:
+        return check
+    return replace(check, name=f"indexer {names[key]}", message=_named(check.message, key, names[key]))
+
+
+def _named(message: str, key: str, name: str) -> str:
+    return name + message.removeprefix(key) if message.startswith(f"{key} ") else message

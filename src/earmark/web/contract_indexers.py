@@ -103,5 +103,5 @@ class IndexersDesk(Protocol):
     async def taken(self, *, limit: int, offset: int) -> TakenPage: ...
 
     def key_place(self) -> str:
-        """Where the administrator finds the key, in words. Never the key."""
+        """Where the administrator finds the key for another program, in words. Never the key."""
         ...

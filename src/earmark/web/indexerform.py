@@ -165,7 +165,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "limits",
         "Limits",
-        "What goes beyond waits, so that the indexer never has reason to complain. Empty: no limit of ours.",
+        "Beyond them tickets wait, and other programs are told when to come back. Empty: no limit of ours.",
         (
             Field(
                 "query_limit", "Searches", "whole", "At most so many.", low=1, high=1_000_000, placeholder="no limit"

@@ -158,7 +158,8 @@ def came_chosen(ticket: Ticket) -> bool:
 
 def asker_of(ticket: Ticket) -> str:
     """The program or person the wish came from: what a caller says of itself, so at most a line."""
-    return " ".join(ticket.request.requested_by.split())[:60] or "another program"
+    named = " ".join(ticket.request.requested_by.split())[:60]
+    return "another program" if named in ("", "unknown") else named
 
 
 def _of_a_text(told: Story, state: TicketState) -> Story:
