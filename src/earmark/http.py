@@ -23,6 +23,9 @@ from earmark.core.text import plain_text
 MAX_JSON_BYTES = 8 * 2**20
 MAX_WAIT_SECS = 86_400.0
 """No service may silence us for longer than a day, whatever its Retry-After says."""
+LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=3.0)
+"""Idle connections are let go of before the other side does, which most do after five seconds: a question that meets a
+closing connection is lost."""
 TRIED_AGAIN = "Nothing to do: it is tried again later."
 
 OnHeaders = Callable[[httpx2.Headers], Awaitable[None]]
@@ -85,7 +88,11 @@ def new_client(timeout_secs: float, transport: httpx2.AsyncBaseTransport | None 
         # They write whole URLs (keys) and reply headers (new session ids) at INFO and DEBUG.
         logging.getLogger(name).addFilter(_only_warnings)
     return httpx2.AsyncClient(
-        headers={"User-Agent": USER_AGENT}, timeout=timeout_secs, follow_redirects=False, transport=transport
+        headers={"User-Agent": USER_AGENT},
+        timeout=timeout_secs,
+        follow_redirects=False,
+        limits=LIMITS,
+        transport=transport,
     )
 
 
@@ -105,12 +112,13 @@ async def exchange(
 ) -> Answer:
     """Send and read at most `max_bytes`; `site` is what messages call the other side. Head and body may each take
     `timeout_secs`; `on_headers` runs between them, in its own time. A Retry-After of more than a day is read as one.
+    A GET that met an idle connection which the other side was just closing is sent once more.
 
     Raises `SiteUnavailable` for everything the network does to us, `AnswerTooLarge`, and what `on_headers` raises.
     """
     try:
         async with asyncio.timeout(timeout_secs):
-            response = await http.send(request, stream=True, follow_redirects=False)
+            response = await _sent(http, request)
         try:
             if on_headers is not None:
                 await on_headers(response.headers)
@@ -131,6 +139,25 @@ async def exchange(
         retry_after=_retry_after(response.headers.get("retry-after"), now),
         location=response.headers.get("location", ""),
     )
+
+
+async def _sent(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
+    """The head of the answer. Only a GET on a connection used before, which then closed without one, goes out twice."""
+    steps: set[str] = set()
+
+    async def note(step: str, _: object) -> None:
+        steps.add(step)
+
+    request.extensions = {**request.extensions, "trace": note}
+    try:
+        return await http.send(request, stream=True, follow_redirects=False)
+    except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+        sent = "http11.send_request_headers.started" in steps
+        fresh = any(step.startswith("connection.connect_") for step in steps)
+        begun = isinstance(error, httpx2.RemoteProtocolError) and "without sending a response" not in str(error)
+        if request.method != "GET" or fresh or begun or not sent:
+            raise
+    return await http.send(request, stream=True, follow_redirects=False)
 
 
 def raise_for_trouble(answer: Answer, site: str) -> None:

@@ -29,6 +29,8 @@ from earmark.settings_sources import Loaded, check_paths, load_settings
 from earmark.web import BoundDesk, create_web, static_files
 
 GRACE_SECS = 3
+KEEP_ALIVE_SECS = 75
+"""Longer than any program keeps an idle connection: it should be the one to close it, never we under its next question."""
 
 
 def serve(loaded: Loaded) -> None:
@@ -55,6 +57,7 @@ async def _serve(loaded: Loaded) -> None:
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECS,
+                timeout_keep_alive=KEEP_ALIVE_SECS,
                 server_header=False,
                 proxy_headers=True,
                 forwarded_allow_ips=list(LOOPBACK),
