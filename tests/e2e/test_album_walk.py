@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from estate import FFMPEG, eventually, house_over, settings_for, settled
 from mutagen.oggvorbis import OggVorbis
+from pydantic import SecretStr
 
 from earmark.core.states import Completed, Failed, NeedsApproval
 from earmark.core.ticket import Ticket
@@ -122,6 +123,24 @@ async def test_every_track_ends_at_its_path_with_its_tags_and_the_cover_beside_i
 
         await eventually(seeds, "the torrent seeds")
         assert not list(house.work_dir.iterdir())
+
+
+async def test_an_album_that_the_first_in_the_order_does_not_have_is_taken_from_the_next(
+    world: World, tmp_path: Path
+) -> None:
+    settings = with_music(world, tmp_path)
+    proxy = settings.prowlarr.model_copy(update={"url": world.prowlarr_url, "api_key": SecretStr(world.prowlarr.key)})
+    order = settings.search.model_copy(update={"order": ("prowlarr", "mam")})
+    async with house_over(settings.model_copy(update={"prowlarr": proxy, "search": order}), tmp_path) as house:
+        world.site.log.clear()
+        ticket = await carried_out(house, album(tmp_path / "music", "Quayside"))
+        assert isinstance(ticket.payload, Completed), ticket.payload
+        view = await desk.view(house, ticket.id)
+        assert {candidate.release.indexer for candidate in view.candidates} == {"mam"}
+        assert (
+            sum(call["path"] == "/api/v1/search" for call in world.prowlarr.visits.calls) == 2
+        )  # both of its questions
+        assert sum("loadSearch" in str(call["path"]) for call in world.site.log) == 1
 
 
 async def test_an_image_with_a_sheet_is_cut_into_its_tracks(world: World, tmp_path: Path) -> None:

@@ -87,3 +87,42 @@ async def test_a_second_service_on_the_database_leaves_at_once_and_takes_over_wh
     finally:
         first.kill()
         second.kill()
+
+
+async def test_a_grab_of_another_program_walks_to_the_shelf_over_a_kill_in_postgresql(
+    world: World, tmp_path: Path, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    (tmp_path / "library").mkdir()
+    proxy = {"url": world.prowlarr_url, "api_key": world.prowlarr.key}
+    service = Service(tmp_path / "home", settings_for(world, tmp_path, database={"url": url}, prowlarr=proxy))
+    service.launch()
+    try:
+        await service.ready()
+        found = await service.api("GET", "/search", params={"query": "Lost World", "type": "search"})
+        assert [one["title"].split(" by ")[0] for one in found] == ["The Lost World"]
+        body = {"guid": found[0]["guid"], "indexerId": found[0]["indexerId"]}
+        service.kill()
+        service.launch()
+        await service.ready()
+        for _ in range(3):
+            await service.api("POST", "/search", json=body)
+
+        async def ended() -> bool:
+            listed = await service.api("GET", "/tickets")
+            (state,) = [one["state"] for one in listed["items"]]
+            assert state != "FAILED", listed
+            return bool(state == "COMPLETED")
+
+        await eventually(ended, "the ticket completes", 60)
+        past = await service.api("GET", "/history", params={"page": 1, "pageSize": 10})
+        assert {one["eventType"] for one in past["records"]} >= {"indexerQuery", "releaseGrabbed"}
+        assert service.stop() == 0
+    except BaseException:
+        print(service.log()[-4000:])
+        raise
+    finally:
+        service.kill()
+    with psycopg.connect(url) as db:
+        assert db.execute("SELECT id, key FROM indexer ORDER BY id").fetchall() == [(1, "mam"), (3, "prowlarr")]
+        assert db.execute("SELECT count(*) FROM offer").fetchone() == (1,)

@@ -12,7 +12,7 @@ from earmark.core.reasons import PermanentError, Reason
 from earmark.core.release import Release
 from earmark.core.states import TicketState
 from earmark.core.ticket import TicketId
-from earmark.core.wish import BookWish, Kind, TicketRequest
+from earmark.core.wish import AlbumWish, BookWish, Kind, TicketRequest, TrackWish
 from earmark.http import SiteUnavailable
 from earmark.pipeline import desk
 from earmark.pipeline.acquire import score_and_decide, search_everywhere
@@ -95,6 +95,29 @@ async def test_a_torrent_the_first_one_told_badly_of_is_judged_by_what_the_next_
     assert await offered(house, ticket_id) == {"mam"}
     await score_and_decide(house, ticket_id)
     assert (await desk.get(house, ticket_id)).state is TicketState.AUTO_APPROVED
+
+
+async def test_an_album_ends_the_order_though_its_files_are_not_known_yet_and_a_pack_does_not(
+    house: House, tmp_path: Path
+) -> None:
+    tracks = tuple(TrackWish(f"t{n}", 1, n, f"Song {n}", 200.0, str(tmp_path / f"{n}.ogg")) for n in range(1, 9))
+    music = house.settings.library.model_copy(update={"music": tmp_path})
+    house.settings = house.settings.model_copy(update={"library": music})
+    album = fitting(
+        "prowlarr", 2, title="Harbour Lights - Quayside (2011) [FLAC]", kind=Kind.MUSIC, authors=("Harbour Lights",),
+        categories=(3040,), filetypes=("flac",),
+    )  # fmt: skip
+    pack = fitting("prowlarr", 3, title="The Time Machine (2 books)")
+    house.indexers["prowlarr"].answer = [album, pack]
+    wish = TicketRequest(Kind.MUSIC, AlbumWish("Harbour Lights", "Quayside", 2011, tracks=tracks))
+    ticket = (await desk.file_ticket(house, None, wish)).ticket
+    await search_everywhere(house, ticket.id)
+    assert asked(house) == {"prowlarr"}
+    assert await notes(house, ticket.id) == ["searched", "order_ended"]
+    house.indexers["prowlarr"].answer = [pack]
+    ticket_id = await searched(house)
+    assert asked(house) == {"prowlarr", "mam", "jackett"}  # perhaps somebody has the book by itself
+    assert await offered(house, ticket_id) == {"prowlarr"}
 
 
 async def test_those_the_order_does_not_name_are_asked_last(house: House) -> None:

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
+from earmark.core.indexing import IndexerRecord, IndexerSort
 from earmark.core.reasons import PermanentError
+from earmark.core.release import Release
 from earmark.core.ticket import Ticket
-from earmark.store import Database, DatabaseDamaged, events, tickets
+from earmark.store import Asked, Database, DatabaseDamaged, Offer, asked, events, indexers, offers, tickets
 from earmark.store.location import locate
 from earmark.store.migrate import Migration, WrongRevision, migrate
 from earmark.store.tables import metadata
@@ -112,6 +114,45 @@ def columns(address: str | Path) -> set[str]:
     names = {str(column["name"]) for column in inspect(engine).get_columns("ticket")}
     engine.dispose()
     return names
+
+
+async def test_a_database_from_before_there_were_indexers_keeps_its_tickets_and_gets_them(
+    address: str | Path, tmp_path: Path, make_ticket: Callable[..., Ticket], go_to: Mover, noon: datetime
+):
+    """Up over tickets, down again (indexers, offers and what was asked are gone with their tables), and up once more."""
+    ticket = make_ticket()
+    await fill(address, tmp_path, ticket)
+    one = IndexerRecord(10, "indexer-10", IndexerSort.TORZNAB, "A feed", True, 25, False, noon)
+    for _ in range(2):
+        assert (await asyncio.to_thread(go_to, "0001")).new == "0001"
+        assert "indexer" not in await asyncio.to_thread(tables, address)
+        assert await asyncio.to_thread(headlines, address) == ["The Moonstone – Wilkie Collins"]
+        db = await Database.open(address, backup_dir=tmp_path / "backup")  # as a newer version does at its start
+        async with db.write() as tx:
+            assert await tickets.get(tx, ticket.id) == ticket
+            assert await indexers.all_(tx) == []
+            await indexers.put(tx, one)
+            await offers.remember(tx, [Offer(10, Release("g", "indexer-10", "The Moonstone"))], noon)
+            await asked.note(tx, [Asked(10, noon, "indexerQuery", True, 5)])
+        async with db.read() as tx:
+            assert await indexers.all_(tx) == [one]
+        await db.close()
+    assert await holds(address, tmp_path, ticket)
+
+
+def tables(address: str | Path) -> set[str]:
+    engine = create_engine(locate(address).sync_url)
+    names = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return names
+
+
+def headlines(address: str | Path) -> list[str]:
+    engine = create_engine(locate(address).sync_url)
+    with engine.connect() as connection:
+        found = [str(row.headline) for row in connection.execute(text("SELECT headline FROM ticket"))]
+    engine.dispose()
+    return found
 
 
 async def test_down_to_nothing_and_up_again_works(address: str | Path, go_to: Mover):
