@@ -207,7 +207,7 @@ async def test_a_switched_off_indexer_is_asked_for_nothing(
     anybody: httpx2.AsyncClient, house: House, mam: StubIndexer, linked: Linked
 ) -> None:
     link = await linked()
-    await indexing.put(house, replace(await indexing.record_of(house, 1), enabled=False))
+    house.registry.records[1] = replace(await indexing.record_of(house, 1), enabled=False)
     answer = await anybody.get(link)
     assert answer.status_code == 410
     assert ElementTree.fromstring(answer.content).get("code") == "410"

@@ -143,10 +143,43 @@ async def test_the_newest_come_first_whatever_order_the_indexer_has(api: httpx2.
     assert await titles(api) == [f"Book {n} by Ann Author" for n in (1, 2, 3, 4, 5)]
 
 
-async def test_television_and_films_are_functions_that_find_nothing(api: httpx2.AsyncClient, mam: StubIndexer) -> None:
+async def test_television_and_films_find_nothing_where_only_books_are(
+    api: httpx2.AsyncClient, mam: StubIndexer
+) -> None:
+    told = await document(api, ONE, t="caps")
+    assert [told.find(f"./searching/{name}-search").get("available") for name in ("tv", "movie")] == ["no", "no"]
     assert await titles(api, t="tvsearch", q="x", season=1, ep=2, tvdbid=3) == []
+    assert await titles(api, t="movie", q="x") == []
     assert await titles(api, t="movie", imdbid="tt0012345") == []
     assert not mam.asked
+
+
+@pytest.mark.parametrize(
+    ("params", "text", "categories"),
+    [
+        pytest.param({"t": "tvsearch", "q": "Rome", "season": 1, "ep": 2}, "Rome S01E02", {5000}, id="episode"),
+        pytest.param({"t": "tvsearch", "q": "Rome", "season": 12}, "Rome S12", {5000}, id="season"),
+        pytest.param(
+            {"t": "tvsearch", "q": "News", "season": 2026, "ep": "11/21"}, "News 2026 11 21", {5000}, id="day"
+        ),
+        pytest.param({"t": "tvsearch", "q": "Rome", "cat": "5030"}, "Rome", {5030}, id="category"),
+        pytest.param({"t": "movie", "q": "Rome 1972"}, "Rome 1972", {2000}, id="film"),
+    ],
+)
+async def test_a_feed_that_has_series_and_films_is_asked_for_them(
+    api: httpx2.AsyncClient, house: House, params: dict[str, object], text: str, categories: set[int]
+) -> None:
+    has = Capabilities(categories=(Category(2000, "Movies"), Category(5000, "TV", (Category(5030, "TV/SD"),))))
+    feed = house.indexers["jackett"] = StubIndexer("jackett", [], caps=has)
+    told = await document(api, "/2/api", t="caps")
+    assert told.find("./searching/tv-search").get("supportedParams") == "q,season,ep"
+    assert told.find("./searching/movie-search").get("available") == "yes"
+    await titles(api, "/2/api", **params)
+    asked = feed.asked.pop()
+    assert asked.text == text
+    assert set(asked.categories) >= categories
+    assert not await titles(api, "/2/api", t="tvsearch", tvdbid=71)
+    assert not feed.asked  # a number alone means nothing to it, and the newest would be a wrong answer
 
 
 async def test_books_without_a_category_are_looked_for_among_books(
@@ -287,7 +320,7 @@ async def test_a_house_without_indexers_says_so(api: httpx2.AsyncClient) -> None
 
 
 async def switch_off(house: House, id: int) -> None:
-    await indexing.put(house, replace(await indexing.record_of(house, id), enabled=False))
+    house.registry.records[id] = replace(await indexing.record_of(house, id), enabled=False)
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ async def test_a_torrent_that_was_claimed_before_is_not_fetched_again(house: Hou
 
 async def test_an_added_feed_is_known_by_its_address(house: House) -> None:
     record = await indexing.record_of(house, 2)
-    await indexing.put(house, replace(record, facts=IndexerFacts(url="https://else.example/torznab/api")))
+    house.registry.records[2] = replace(record, facts=IndexerFacts(url="https://else.example/torznab/api"))
     await push(house, "https://else.example/torznab/dl?id=1")
     assert list(fetched(house)) == ["jackett"]
 
