@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from earmark.core.wish import Kind
 
-AUDIOBOOK, EBOOK = 3030, 7020
+AUDIOBOOK, EBOOK, MOVIES, TV = 3030, 7020, 2000, 5000
 CUSTOM = 100_000
 
 
@@ -112,6 +112,18 @@ class Capabilities:
     def ids(self) -> frozenset[int]:
         """Every category named, parents included."""
         return frozenset(one.id for top in self.categories for one in (top, *top.subs))
+
+    @property
+    def tv_params(self) -> tuple[str, ...]:
+        """Series are searched by words where there are any; season and episode become words."""
+        return ("q", "season", "ep") if self._has(TV) else ()
+
+    @property
+    def movie_params(self) -> tuple[str, ...]:
+        return ("q",) if self._has(MOVIES) else ()
+
+    def _has(self, top: int) -> bool:
+        return any(top <= number < top + 1000 for number in self.ids())
 
     def serves(self, asked: frozenset[int]) -> bool:
         """Has it any of these (expanded) categories? One that names no category may have all."""

@@ -65,8 +65,8 @@ def caps_document(can: Capabilities) -> bytes:
     """What can be asked, and in which categories."""
     searches = (
         ("search", can.search_params),
-        ("tv-search", ()),  # nothing of the kind stands on our shelf
-        ("movie-search", ()),
+        ("tv-search", can.tv_params),
+        ("movie-search", can.movie_params),
         ("music-search", can.music_params),
         ("audio-search", can.music_params),
         ("book-search", can.book_params),

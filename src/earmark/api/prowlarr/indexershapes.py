@@ -207,8 +207,8 @@ def capabilities_resource(capabilities: Capabilities) -> dict[str, Json]:
         "categories": [category_resource(top) for top in capabilities.categories],
         "supportsRawSearch": False,
         "searchParams": list(capabilities.search_params),
-        "tvSearchParams": [],
-        "movieSearchParams": [],
+        "tvSearchParams": list(capabilities.tv_params),
+        "movieSearchParams": list(capabilities.movie_params),
         "musicSearchParams": list(capabilities.music_params),
         "bookSearchParams": list(capabilities.book_params),
     }

@@ -23,7 +23,7 @@ from earmark.api.prowlarr.feed import Item, caps_document, error_document, feed
 from earmark.api.prowlarr.links import linker
 from earmark.core.indexing import IndexerRecord, IndexerSort
 from earmark.core.listing import shown
-from earmark.core.newznab import AUDIOBOOK, Capabilities, merged
+from earmark.core.newznab import AUDIOBOOK, MOVIES, TV, Capabilities, merged
 from earmark.core.reasons import EarmarkError
 from earmark.core.release import Release
 from earmark.core.wish import Kind
@@ -37,12 +37,13 @@ RSS_TYPE = "application/rss+xml; charset=utf-8"
 EVERY = 0
 """The number that stands for all indexers that are switched on."""
 
-FOREIGN = frozenset({"tvsearch", "movie"})
-"""Functions there are, for which none of our indexers has anything."""
+FUNCTIONS = frozenset({"caps", "search", "book", "music", "tvsearch", "movie"})
+WITHOUT_CAT = {"book": (AUDIOBOOK, 7000), "tvsearch": (TV,), "movie": (MOVIES,)}
+"""Where a function looks when no category is named. None of this goes to our shelf but books; a feed behind us that has
+films and series may be read through us all the same."""
 
-FUNCTIONS = frozenset({"caps", "search", "book", "music"}) | FOREIGN
-BOOKS = (AUDIOBOOK, 7000)
 TEXTS = ("author", "title", "artist", "album")
+NUMBERS = ("imdbid", "tvdbid", "tmdbid", "rid", "tvmazeid", "traktid", "doubanid")
 BUSY = frozenset(
     {
         "rate_limited", "indexer_paused", "query_limit_reached", "grab_limit_reached", "unsatisfied_limit",
@@ -63,6 +64,7 @@ class Question:
 
     function: str
     text: str = ""
+    only_numbers: bool = False  # a film or series by its number in some register: no indexer of ours knows those
     categories: tuple[int, ...] = ()
     limit: int | None = None
     offset: int = 0
@@ -89,7 +91,7 @@ PARAMETERS = [
         "name": "t",
         "in": "query",
         "required": True,
-        "description": "What is wanted; `tvsearch` and `movie` find nothing.",
+        "description": "What is wanted. `tvsearch` and `movie` find what a feed behind Earmark has of them.",
         "schema": {"type": "string", "enum": sorted(FUNCTIONS)},
     },
     _parameter("q", "Words. Without these and the four below: the newest releases."),
@@ -138,8 +140,6 @@ async def torznab(request: Request, id: int) -> Response:
         records = await switched_on(house, id)
         if question.function == "caps":
             return _document(caps_document(await _capabilities(house, records)))
-        if question.function in FOREIGN:
-            return _document(feed(()))
         return _document(feed(await _items(request, id, records, question)))
     except BadQuestion as bad:
         return _document(error_document(bad.code, str(bad)), HTTPStatus.BAD_REQUEST)
@@ -181,10 +181,15 @@ def read_question(pairs: Sequence[tuple[str, str]]) -> Question:
     imdb = said.get("imdbid", "")
     if imdb and not re.fullmatch(r"t*0*[1-9][0-9]{0,8}", imdb):
         raise BadQuestion(INCORRECT, "Incorrect parameter (imdbid)")
+    text = said.get("q") or " ".join(said.get(name, "") for name in TEXTS)
+    if function == "tvsearch":
+        text = f"{text} {_episode(said.get('season', ''), said.get('ep', ''))}"
+    cat = _categories(",".join(value for name, value in pairs if name.lower() == "cat"))
     return Question(
         function,
-        text=_words(said.get("q") or " ".join(said.get(name, "") for name in TEXTS)),
-        categories=_categories(",".join(value for name, value in pairs if name.lower() == "cat")),
+        text=_words(text),
+        categories=cat or WITHOUT_CAT.get(function, ()),
+        only_numbers=not text.strip() and any(said.get(name) for name in NUMBERS),
         limit=_number(said, "limit") or None,
         offset=_number(said, "offset") or 0,
         min_age=_number(said, "minage"),
@@ -192,6 +197,16 @@ def read_question(pairs: Sequence[tuple[str, str]]) -> Question:
         min_size=_number(said, "minsize", LONG),
         max_size=_number(said, "maxsize", LONG),
     )
+
+
+def _episode(season: str, episode: str) -> str:
+    """As releases write it: S01E02, or the day it was shown on (season 2026, episode 11/21)."""
+    if re.fullmatch("[0-9]{4}", season) and "/" in episode:
+        return f"{season} {episode.replace('/', ' ')}"
+    marks = (
+        (letter, number) for letter, number in (("S", season), ("E", episode)) if re.fullmatch("[0-9]{1,4}", number)
+    )
+    return "".join(f"{letter}{int(number):02}" for letter, number in marks)
 
 
 def _words(text: str) -> str:
@@ -247,6 +262,8 @@ async def _items(request: Request, id: int, records: Sequence[IndexerRecord], qu
     """The releases that answer. Of one indexer at most `limit`; of all together up to `limit` of each, for those cut off
     would be on no page."""
     house, now = house_of(request), house_of(request).now()
+    if question.only_numbers:
+        return []
     query = _query(question, [record.capabilities or Capabilities() for record in records])
     found = await search(house, query, ids=None if id == EVERY else (id,), asker=asker_of(request))
     if found.all_failed:
@@ -261,13 +278,12 @@ async def _items(request: Request, id: int, records: Sequence[IndexerRecord], qu
 
 def _query(question: Question, cans: Sequence[Capabilities]) -> SearchQuery:
     most = min(can.limit_max for can in cans)
-    books = question.function == "book" and not question.categories
     return SearchQuery(
         text=question.text,
         kind=Kind.MUSIC if question.function == "music" and not question.categories else None,
         limit=max(1, min(question.limit or min(can.limit_default for can in cans), most)),
         offset=question.offset,
-        categories=BOOKS if books else question.categories,
+        categories=question.categories,
         newest=not question.text,
     )
 
