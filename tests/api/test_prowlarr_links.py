@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from earmark.api.prowlarr.links import base_of, linker, may_download
+from earmark.api.prowlarr.links import _file, base_of, linker, may_download
 from earmark.core.release import Release
 from earmark.pipeline.house import House
 from earmark.pipeline.tokens import Tokens
@@ -216,3 +216,8 @@ def test_a_key_beside_the_token_spoils_nothing(house: House) -> None:
 def test_any_title_stays_within_its_part_of_the_link(house: House, title: str) -> None:
     link = linker(asked(house, {"Host": "a"}))(offer(title=title))
     assert re.fullmatch(r"http://a/1/download\?apikey=[A-Za-z0-9._-]+&link=[0-9a-f]{32}&file=[A-Za-z0-9._~%-]+", link)
+
+
+@given(st.text(alphabet=st.sampled_from("aZ09_.~ /[]-%&+é"), max_size=130))
+def test_the_short_way_of_writing_a_title_is_the_long_one(title: str) -> None:
+    assert _file(title) == (quote(title[:120], safe="", errors="replace") or "release")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ from earmark.settings_sources import Loaded, check_paths, load_settings
 from earmark.web import BoundDesk, create_web, static_files
 
 GRACE_SECS = 3
+GC_THRESHOLDS = (50_000, 20, 20)
 KEEP_ALIVE_SECS = 75
 """Longer than any program keeps an idle connection: it should be the one to close it, never we under its next question."""
 
@@ -64,6 +66,7 @@ async def _serve(loaded: Loaded) -> None:
             ),
             lambda: print(_welcome(loaded, url), flush=True),
         )
+        settle()
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -110,6 +113,15 @@ def build_app(house: House) -> FastAPI:
         address_of=links.base_of,
     )
     return create_app(house, web=web.router, static=static_files(), error_page=web.error_page)
+
+
+def settle() -> None:
+    """Once everything is loaded: leave it out of the garbage collector's rounds, and let it come less often. A search makes
+    thousands of objects that are gone a moment later without it; looking through them again and again cost up to a third
+    of the time of hundreds of searches at once."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def listen(server: ServerSettings) -> socket.socket:

@@ -56,8 +56,8 @@ def key_of(indexer_id: int, guid: str) -> str:
 async def remember(tx: Tx, offers: Sequence[Offer], at: datetime) -> None:
     """Keep what was offered, or that it was offered again. Each key once."""
     rows = [
-        {"key": one.key, "indexer_id": one.indexer_id, "release": one.release, "seen_at": at}
-        for one in {one.key: one for one in offers}.values()
+        {"key": key, "indexer_id": one.indexer_id, "release": one.release, "seen_at": at}
+        for key, one in {one.key: one for one in offers}.items()
     ]
     if not rows:
         return

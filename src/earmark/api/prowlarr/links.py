@@ -31,6 +31,7 @@ _HOST = re.compile(
     r"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?"
 )
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}/?")
+_USUAL = re.compile(r"[A-Za-z0-9_.~ /\[\]-]*")
 _TOKEN = re.compile(r"(?P<day>[0-9]{1,7})\.(?P<seal>[A-Za-z0-9_-]{22})", re.ASCII)
 
 
@@ -45,10 +46,17 @@ def linker(request: HTTPConnection) -> Callable[[Offer], str]:
     def link(offer: Offer) -> str:
         key = offer.key
         token = f"{last_day}.{_seal(secret, offer.indexer_id, key, last_day)}"
-        file = quote(offer.release.title[:FILE_CHARS], safe="", errors="replace") or "release"
-        return f"{base}/{offer.indexer_id}/download?apikey={token}&link={key}&file={file}"
+        return f"{base}/{offer.indexer_id}/download?apikey={token}&link={key}&file={_file(offer.release.title)}"
 
     return link
+
+
+def _file(title: str) -> str:
+    """The title as part of a query. Most are of the few characters that need no more than a few quick replacements."""
+    title = title[:FILE_CHARS]
+    if title and _USUAL.fullmatch(title):
+        return title.replace(" ", "%20").replace("/", "%2F").replace("[", "%5B").replace("]", "%5D")
+    return quote(title, safe="", errors="replace") or "release"
 
 
 def may_download(request: HTTPConnection, indexer_id: int, key: str) -> bool:
