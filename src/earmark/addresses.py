@@ -15,6 +15,8 @@ import httpx2
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Origin = tuple[str, str, int]
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out on the internet; what lies outside it is local, or wraps what may be."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -72,4 +74,6 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast

@@ -104,8 +104,8 @@ def test_the_trackers_session_is_not_opened_from_a_record() -> None:
 
 async def test_the_link_fetcher_knows_the_hosts_it_is_told(site: Any) -> None:
     site.replies = [httpx2.Response(301, headers={"location": "magnet:?xt=urn:btih:x"})]
-    hosts = frozenset({"nas.lan"})
-    fetcher = open_link_fetcher(known_hosts=lambda: hosts, transport=httpx2.MockTransport(site))
+    hosts = frozenset({("nas.lan", 80)})
+    fetcher = open_link_fetcher(known_places=lambda: hosts, transport=httpx2.MockTransport(site))
     release = Release(guid="g", indexer="push", title="T", download_ref="http://nas.lan/x")
     assert await fetcher.fetch(release) == Magnet("magnet:?xt=urn:btih:x")
     await fetcher.close()

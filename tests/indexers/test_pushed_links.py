@@ -34,7 +34,7 @@ def fetcher(site: Any) -> LinkFetcher:
         new_client(5, httpx2.MockTransport(site)),
         clock=lambda: NOW,
         timeout_secs=5,
-        known_hosts=lambda: frozenset({"NAS.lan"}),
+        known_places=lambda: frozenset({("nas.lan", 9696)}),
         resolve=resolve,
     )
 

@@ -247,6 +247,6 @@ async def test_an_added_feed_is_known_by_its_address(house: House) -> None:
 async def test_only_the_tracker_may_be_asked_at_an_address_that_is_not_public(house: House) -> None:
     """Whoever may push must not reach what else runs beside a feed of ours."""
     await push(house, "http://feeds.example:9117/dl/one")
-    hosts = grabbing.indexer_hosts(house)
-    assert "www.myanonamouse.net" in hosts
-    assert "feeds.example" not in hosts
+    places = grabbing.tracker_places(house)
+    assert ("www.myanonamouse.net", 443) in places
+    assert "feeds.example" not in {host for host, _ in places}

@@ -29,6 +29,9 @@ _KEY_IN_QUERY = re.compile(r"(?i)\b((?:api_?key|token)=)[^&\s\"']+")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_PATH_CHARS = (
+    4000  # longer ones are cut: there is nothing at either, and numbers of so many digits break what reads them
+)
 MAX_TORRENT_BYTES = 10 * 1024 * 1024  # a .torrent of many files outgrows any JSON we take
 
 HEADERS = {
@@ -71,7 +74,7 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = {**scope, "path": self._usual(scope["path"])}
+        scope = {**scope, "path": self._usual(scope["path"][:MAX_PATH_CHARS])}
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
         began = time.perf_counter()

@@ -105,15 +105,15 @@ def open_indexer(
 
 def open_link_fetcher(
     *,
-    known_hosts: Callable[[], frozenset[str]],
+    known_places: Callable[[], frozenset[tuple[str, int]]],
     timeout_secs: float = 30.0,
     transport: httpx2.AsyncBaseTransport | None = None,
     clock: Callable[[], datetime] = _utc_now,
 ) -> LinkFetcher:
-    """The fetcher of pushed releases. `known_hosts`: host names (without ports) that may be asked though they are not
+    """The fetcher of pushed releases. `known_places`: hosts and ports that may be asked though they are not
     public, such as those of the house's indexers."""
     http = new_client(timeout_secs, transport)
-    return LinkFetcher(http, clock=clock, timeout_secs=timeout_secs, known_hosts=known_hosts)
+    return LinkFetcher(http, clock=clock, timeout_secs=timeout_secs, known_places=known_places)
 
 
 def _upstream(

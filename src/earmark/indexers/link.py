@@ -1,7 +1,7 @@
 """Releases that other programs push to us (autobrr and its kin) behind the indexer contract: nothing to search, just a
 plain download link to follow.
 
-Whoever may push may name any address; so a link leads only to the public internet, or to a host the house knows
+Whoever may push may name any address; so a link leads only to the public internet, or to a place the house knows
 already, and never by a redirect from outside to the inside.
 """
 
@@ -33,14 +33,14 @@ class LinkFetcher:
         *,
         clock: Callable[[], datetime],
         timeout_secs: float,
-        known_hosts: Callable[[], frozenset[str]],
+        known_places: Callable[[], frozenset[tuple[str, int]]],
         resolve: Resolve = resolve,
     ) -> None:
-        """`known_hosts` names the hosts of the house's own services, asked for anew with each link."""
+        """`known_places`: hosts (lower case) and ports of the house's own services, asked for anew with each link."""
         self._http = http
         self._clock = clock
         self._timeout_secs = timeout_secs
-        self._known_hosts = known_hosts
+        self._known_places = known_places
         self._resolve = resolve
 
     async def search(self, query: SearchQuery) -> Sequence[Release]:
@@ -59,8 +59,7 @@ class LinkFetcher:
         url = http_url(release.download_ref) if release.indexer == self.name else None
         if url is None:
             raise not_our_release(self.name, release.guid)
-        known = frozenset(host.lower() for host in self._known_hosts())
-        return await download(partial(self._get, known), url, site=url.host, private=release.private)
+        return await download(partial(self._get, self._known_places()), url, site=url.host, private=release.private)
 
     async def account(self) -> None:
         """A link has no account."""
@@ -72,11 +71,11 @@ class LinkFetcher:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _get(self, known: frozenset[str], url: httpx2.URL, before: httpx2.URL | None) -> Answer:
-        """A host is known by itself at the start; after a redirect only when the one before was the same."""
+    async def _get(self, known: frozenset[tuple[str, int]], url: httpx2.URL, before: httpx2.URL | None) -> Answer:
+        """A place is known by itself at the start; after a redirect only when the one before was the same."""
 
         def trusted(origin: Origin) -> bool:
-            return origin[1].lower() in known and (before is None or before.host == origin[1])
+            return (origin[1].lower(), origin[2]) in known and (before is None or before.host == origin[1])
 
         request = await public_request(self._http, str(url), trusted=trusted, resolve=self._resolve)
         if request is None:

@@ -125,6 +125,10 @@ class Upstream:
     def _link(self, release: Release) -> httpx2.URL | None:
         """The download link with the key back in its place, and only if it leads to the service the key is for."""
         url = http_url(release.download_ref)
-        if url is not None and url.host == self.url.host:
+        if url is not None and _place(url) == _place(self.url):
             return http_url(release.download_ref.replace(KEY_MARK, quote(self.key, safe="")))
         return url
+
+
+def _place(url: httpx2.URL) -> tuple[str, int]:
+    return url.host, url.port or (443 if url.scheme == "https" else 80)

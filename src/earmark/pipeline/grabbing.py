@@ -259,12 +259,12 @@ async def _whose(house: House, link: str) -> IndexerRecord | None:
     return None
 
 
-def indexer_hosts(house: House) -> frozenset[str]:
-    """The tracker's hosts, without ports: they may be asked for a link though they are not public. Those of feeds are not
+def tracker_places(house: House) -> frozenset[tuple[str, int]]:
+    """The tracker's hosts and ports: they may be asked for a link though they are not public. Those of feeds are not
     among them: a feed's own place is asked through the feed, and whatever else runs on its machine is nobody's business who
     may push."""
     records = [record for record in house.registry.records.values() if record.sort is IndexerSort.MAM]
-    return frozenset(place[0] for r in records for url in _addresses(house, r) if (place := _place(url)))
+    return frozenset(place for r in records for url in _addresses(house, r) if (place := _place(url)))
 
 
 def _addresses(house: House, record: IndexerRecord) -> tuple[str, ...]:

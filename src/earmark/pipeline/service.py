@@ -24,7 +24,7 @@ from earmark.metadata import open_providers
 from earmark.pipeline.dispatch import cry_events, keep_dispatching, wake_the_stranded
 from earmark.pipeline.duties import watch_duties
 from earmark.pipeline.engine import Engine, one_process, trim_history
-from earmark.pipeline.grabbing import indexer_hosts
+from earmark.pipeline.grabbing import tracker_places
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import check_order, open_added, tidy
 from earmark.pipeline.loops import repeat
@@ -119,7 +119,7 @@ async def _open_rooms(
             open_indexer=partial(open_indexer, clock=clock),
         )
         house.renew_session = _session_renewal(house, session)
-        house.link_fetcher = open_link_fetcher(known_hosts=partial(indexer_hosts, house), clock=clock)
+        house.link_fetcher = open_link_fetcher(known_places=partial(tracker_places, house), clock=clock)
         try:
             yield house
         finally:
