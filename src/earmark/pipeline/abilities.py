@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from earmark.core.indexing import IndexerRecord
 from earmark.core.newznab import Capabilities
 from earmark.core.reasons import EarmarkError
-from earmark.http import WaitError
 from earmark.pipeline.house import House, log
 from earmark.pipeline.roll import adapter_of
-from earmark.pipeline.standing import late, unusable, went_wrong
+from earmark.pipeline.standing import broke, late, unusable, went_wrong
 from earmark.store import indexers
 
 ANSWER_SECS = 30.0
@@ -75,12 +74,3 @@ async def _ask_capabilities(house: House, record: IndexerRecord) -> Capabilities
     except Exception:
         log.exception("capabilities_broke", indexer=record.key)
         return broke(record)
-
-
-def broke(record: IndexerRecord) -> EarmarkError:
-    return WaitError.of(
-        "indexer_broke",
-        f"Something unforeseen happened while {record.name} was asked.",
-        "Ask again; if it happens again, report it with the lines of the log around this time.",
-        indexer=record.key,
-    )

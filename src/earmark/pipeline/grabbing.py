@@ -180,7 +180,7 @@ async def _fetch_link(
         return Magnet(release.magnet)
     asked = replace(release, download_ref=link, private=False)
     if record is not None and record.sort is not IndexerSort.MAM:
-        return await searching.fetch(house, record, asked, asker=asker)
+        return await searching.fetch(house, record, asked, asker=asker, brought=True)
     if house.link_fetcher is None:
         raise PermanentError(
             Reason(

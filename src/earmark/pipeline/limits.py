@@ -30,7 +30,7 @@ async def take_one(house: House, record: IndexerRecord, what: Literal["query", "
     tally = await _tally(house, record, what)
     while tally and tally[0] <= now - WINDOWS["day"]:
         tally.popleft()
-    within = [at for at in tally if at > now - window]
+    within = [at for at in tally if now - window < at <= now]  # a clock put back must not hold it for ever
     if len(within) < limit:
         tally.append(now)
         return

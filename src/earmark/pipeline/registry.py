@@ -90,10 +90,12 @@ class Pen:
 
     async def _write(self) -> None:
         batch: list[Notes] = []
+        fresh: dict[str, Offer] = {}
         try:
             async with self._db().write() as tx:
                 batch = self._take()
-                await self._write_down(tx, batch)
+                fresh = await self._write_down(tx, batch)
+            self._remember(fresh, max((notes.at for notes in batch), default=None))
         except BaseException:
             if self._round is asyncio.current_task():
                 self._take()  # those who wait for this round hear of it; nothing is kept for a database that is away
@@ -109,9 +111,10 @@ class Pen:
         batch, self._open = self._open, []
         return batch
 
-    async def _write_down(self, tx: Tx, batch: Sequence[Notes]) -> None:
+    async def _write_down(self, tx: Tx, batch: Sequence[Notes]) -> dict[str, Offer]:
+        """Returns the offers that were not on record yet: they are once this is committed."""
         if not batch:
-            return
+            return {}
         at = max(notes.at for notes in batch)
         fresh = self._fresh((offer for notes in batch for offer in notes.offers), at)
         await offers.remember(tx, list(fresh.values()), at)
@@ -123,7 +126,7 @@ class Pen:
                 await alerts.clear(tx, key, at)
             else:
                 await alerts.raise_(tx, key, Severity.ERROR, reason, at)
-        self._remember(fresh, at)
+        return fresh
 
     def _fresh(self, told: Iterable[Offer], at: datetime) -> dict[str, Offer]:
         """Those that are not on record as they are, or were seen long ago."""
@@ -135,7 +138,9 @@ class Pen:
                 fresh[key] = offer
         return fresh
 
-    def _remember(self, fresh: dict[str, Offer], at: datetime) -> None:
+    def _remember(self, fresh: dict[str, Offer], at: datetime | None) -> None:
+        if at is None:
+            return
         for key, offer in fresh.items():
             self._known[key] = hash(offer.release), at
             self._known.move_to_end(key)

@@ -15,12 +15,11 @@ from earmark.core.indexing import IndexerRecord
 from earmark.core.newznab import KINDS, belongs, expanded
 from earmark.core.reasons import EarmarkError, PermanentError
 from earmark.core.release import Release
-from earmark.http import WaitError
 from earmark.pipeline.house import House, log
 from earmark.pipeline.indexing import UnknownIndexer, adapter_of, listed
 from earmark.pipeline.limits import take_one
 from earmark.pipeline.registry import Heard, Notes
-from earmark.pipeline.standing import late, noted, unusable, went_well, went_wrong
+from earmark.pipeline.standing import broke, late, noted, unusable, went_well, went_wrong
 from earmark.ports import Indexer, Magnet, SearchQuery
 from earmark.store import Offer
 from earmark.store.asked import AskedType
@@ -238,7 +237,7 @@ async def _answer_of(adapter: Indexer, record: IndexerRecord, query: SearchQuery
         return error
     except Exception:
         log.exception("search_broke", indexer=record.key)
-        return _broke(record)
+        return broke(record)
 
 
 def _told_of(query: SearchQuery, results: int, error: EarmarkError | None) -> dict[str, str]:
@@ -246,7 +245,7 @@ def _told_of(query: SearchQuery, results: int, error: EarmarkError | None) -> di
     told = {
         "query": query.text[:500],
         "queryType": "search",
-        "categories": ",".join(map(str, query.categories)),
+        "categories": ",".join(map(str, query.categories[:50])),
         "limit": str(query.limit),
         "offset": str(query.offset),
         "queryResults": str(results),
@@ -267,23 +266,19 @@ def _how_it_went(house: House, record: IndexerRecord, error: EarmarkError | None
     return went_wrong(house, record.id, error)
 
 
-def _broke(record: IndexerRecord) -> EarmarkError:
-    return WaitError.of(
-        "indexer_broke",
-        f"Something unforeseen happened while {record.name} was asked.",
-        "Ask again; if it happens again, report it with the lines of the log around this time.",
-        indexer=record.key,
-    )
-
-
 # --- fetching -----------------------------------------------------------------------------------------------------------
 
 
-async def fetch(house: House, record: IndexerRecord, release: Release, *, asker: Asker) -> bytes | Magnet:
-    """The torrent of a release from the indexer that offered it. Raises `indexer_paused` while the indexer is left alone,
-    `grab_limit_reached`, and whatever the adapter raises."""
+async def fetch(
+    house: House, record: IndexerRecord, release: Release, *, asker: Asker, brought: bool = False
+) -> bytes | Magnet:
+    """The torrent of a release from the indexer that offered it, or its magnet where the owner prefers those. A failure of
+    one that was `brought` to us, and not found there, never counts against the indexer. Raises `indexer_off`,
+    `indexer_paused` while the indexer is left alone, `grab_limit_reached`, and whatever the adapter raises."""
     record = house.registry.records.get(record.id, record)
-    trouble = unusable(house, record)
+    if record.facts.prefer_magnet and release.magnet:
+        return Magnet(release.magnet)
+    trouble = _closed(house, record)
     adapter = adapter_of(house, record)
     if trouble is not None or adapter is None:
         raise trouble or AssertionError("an indexer that is not open is unusable")
@@ -292,17 +287,24 @@ async def fetch(house: House, record: IndexerRecord, release: Release, *, asker:
     try:
         torrent = await _fetched(adapter, record, release)
     except EarmarkError as error:
-        await _note_grab(house, record, release, asker, began, error)
+        await _note_grab(house, record, release, asker, began, error, brought=brought)
         raise
-    await _note_grab(house, record, release, asker, began, None)
+    await _note_grab(house, record, release, asker, began, None, brought=brought)
     return torrent
 
 
 async def _note_grab(
-    house: House, record: IndexerRecord, release: Release, asker: Asker, began: float, error: EarmarkError | None
+    house: House,
+    record: IndexerRecord,
+    release: Release,
+    asker: Asker,
+    began: float,
+    error: EarmarkError | None,
+    *,
+    brought: bool,
 ) -> None:
     code = error.reason.code if error is not None else ""
-    counts = code in NOT_THE_RELEASE or code.startswith("session_")
+    counts = not brought and (code in NOT_THE_RELEASE or code.startswith("session_"))
     notes = _how_it_went(house, record, error, began, counts)
     data = {"title": release.title[:500], "guid": release.guid[:500]} | ({"error": code} if code else {})
     row = noted(
@@ -317,3 +319,8 @@ async def _fetched(adapter: Indexer, record: IndexerRecord, release: Release) ->
             return await adapter.fetch(release)
     except TimeoutError:
         raise late(record) from None
+    except EarmarkError:
+        raise
+    except Exception:
+        log.exception("fetch_broke", indexer=record.key)
+        raise broke(record) from None

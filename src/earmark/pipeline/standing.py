@@ -107,3 +107,12 @@ def late(record: IndexerRecord) -> EarmarkError:
         "Ask again; when this repeats, see whether the site is slow or its pace is set too low.",
         indexer=record.key,
     )
+
+
+def broke(record: IndexerRecord) -> EarmarkError:
+    return WaitError.of(
+        "indexer_broke",
+        f"Something unforeseen happened while {record.name} was asked.",
+        "Ask again; if it happens again, report it with the lines of the log around this time.",
+        indexer=record.key,
+    )
