@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from earmark.core.indexing import FINE
 from earmark.core.newznab import Capabilities, Category
-from earmark.core.reasons import PermanentError, Reason
+from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.wish import Kind
 from earmark.http import RateLimited, SiteUnavailable
 from earmark.pipeline import indexing, searching
@@ -20,8 +20,8 @@ from earmark.pipeline.house import House
 from earmark.pipeline.limits import LimitReached
 from earmark.pipeline.searching import Asker, Found, fetch, search
 from earmark.pipeline.standing import IndexerPaused
-from earmark.ports import SearchQuery
-from earmark.store import alerts, asked, indexers, offers
+from earmark.ports import Magnet, SearchQuery
+from earmark.store import Offer, Tx, alerts, asked, indexers, offers
 from support.bare_house import bare_house
 from support.fake_indexers import FakeIndexer, release
 
@@ -401,3 +401,56 @@ async def test_an_offer_that_changed_is_kept_as_it_is_now(house: House) -> None:
     (after,) = (await search(house, QUERY, ids=[1], asker=ABR)).offers
     async with house.db.read() as tx:
         assert await offers.get(tx, before.key) == after and after.release.seeders == 99
+
+
+async def test_what_is_switched_off_gives_no_torrent_either(house: House) -> None:
+    record = await of(house, "mam")
+    house.registry.records[record.id] = replace(record, enabled=False)
+    with pytest.raises(searching.IndexerOff):
+        await fetch(house, record, release(1), asker=ABR)
+    assert house.indexers["mam"].fetched == []
+
+
+async def test_a_magnet_is_given_unasked_where_the_owner_prefers_those(house: House) -> None:
+    uri = "magnet:?xt=urn:btih:" + "a" * 40
+    both = replace(release(1), magnet=uri)
+    assert await fetch(house, await of(house, "mam"), both, asker=ABR) == b"de"
+    await set_facts(house, "mam", prefer_magnet=True)
+    assert await fetch(house, await of(house, "mam"), both, asker=ABR) == Magnet(uri)
+    assert len(house.indexers["mam"].fetched) == 1
+
+
+async def test_what_was_brought_from_elsewhere_never_counts_against_the_indexer(house: House) -> None:
+    house.indexers["mam"].torrent = AWAY
+    with pytest.raises(SiteUnavailable):
+        await fetch(house, await of(house, "mam"), release(1), asker=ABR, brought=True)
+    assert (await of(house, "mam")).standing == FINE
+    with pytest.raises(SiteUnavailable):
+        await fetch(house, await of(house, "mam"), release(1), asker=ABR)
+    assert (await of(house, "mam")).standing != FINE
+
+
+async def test_an_adapter_that_breaks_in_a_way_nobody_foresaw_is_told_as_such(house: House) -> None:
+    house.indexers["mam"].torrent = ZeroDivisionError()
+    with pytest.raises(EarmarkError) as caught:
+        await fetch(house, await of(house, "mam"), release(1), asker=ABR)
+    assert caught.value.reason.code == "indexer_broke"
+
+
+async def test_offers_of_a_write_that_failed_are_written_the_next_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember, failed = offers.remember, []
+
+    async def fails_once(tx: Tx, told: Sequence[Offer], at: datetime) -> None:
+        await remember(tx, told, at)
+        if told and not failed:
+            failed.append(told)
+            raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(offers, "remember", fails_once)
+    with pytest.raises(RuntimeError):
+        await search(house, QUERY, asker=ABR)
+    found = await search(house, QUERY, asker=ABR)
+    async with house.db.read() as tx:
+        assert all([await offers.get(tx, one.key) for one in found.offers])

@@ -20,7 +20,7 @@ class FakeIndexer:
         self.gate: asyncio.Event | None = None
         self.asked: list[SearchQuery] = []
         self.fetched: list[Release] = []
-        self.torrent: bytes | Magnet | EarmarkError = b"de"
+        self.torrent: bytes | Magnet | Exception = b"de"
         self.healthy = True
         self.told: Capabilities | EarmarkError = Capabilities()
         self.closed = False
@@ -40,7 +40,7 @@ class FakeIndexer:
 
     async def fetch(self, release: Release) -> bytes | Magnet:
         self.fetched.append(release)
-        if isinstance(self.torrent, EarmarkError):
+        if isinstance(self.torrent, Exception):
             raise self.torrent
         return self.torrent
 
