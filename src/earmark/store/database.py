@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, TypeVarTuple, overload
 
-from sqlalchemy import CursorResult, Executable, event, text
+from sqlalchemy import Column, CursorResult, Executable, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -51,6 +51,18 @@ class Tx:
     async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]:
         """Run a statement; many sets of values run it many times at once. Cancelling waits for its end."""
         return await finish(self._connection.execute(statement, values))
+
+    async def execute_bare(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a plain statement, with `?` for each value, once for each row. The values are what the driver itself takes
+        (`bare` makes them): for hundreds of rows of text this is a tenth of the work of `execute`."""
+        if rows:
+            sql = sql.replace("?", "%s") if self.dialect == POSTGRESQL else sql
+            await finish(self._connection.exec_driver_sql(sql, list(rows)))
+
+    def bare(self, column: Column[Any], value: object) -> object:
+        """A value of this column as the driver takes it."""
+        convert = column.type.dialect_impl(self._connection.dialect).bind_processor(self._connection.dialect)
+        return convert(value) if convert is not None else value
 
 
 class Database:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, func, select
 
 from earmark.core.release import Release
 from earmark.core.torrents import InfoHash
-from earmark.store.codec import clean
+from earmark.store.codec import clean, dump
 from earmark.store.database import Tx
 from earmark.store.tables import offer, outside_grab, torrent
 from earmark.store.tickets import Page
@@ -21,6 +21,8 @@ from earmark.store.upsert import insert
 c, o = offer.c, outside_grab.c
 
 CHUNK = 500
+REMEMBER = """INSERT INTO offer (key, indexer_id, release, seen_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET release = excluded.release, seen_at = excluded.seen_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,12 @@ def key_of(indexer_id: int, guid: str) -> str:
 
 async def remember(tx: Tx, offers: Sequence[Offer], at: datetime) -> None:
     """Keep what was offered, or that it was offered again. Each key once."""
+    seen_at = tx.bare(c.seen_at, at)
     rows = [
-        {"key": key, "indexer_id": one.indexer_id, "release": one.release, "seen_at": at}
+        (key, one.indexer_id, dump(Release, one.release), seen_at)
         for key, one in {one.key: one for one in offers}.items()
     ]
-    if not rows:
-        return
-    statement = insert(tx, offer)
-    fresh = {"release": statement.excluded.release, "seen_at": statement.excluded.seen_at}
-    await tx.execute(statement.on_conflict_do_update(index_elements=[c.key], set_=fresh), rows)
+    await tx.execute_bare(REMEMBER, rows)
 
 
 async def get(tx: Tx, key: str) -> Offer | None:
