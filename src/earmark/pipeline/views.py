@@ -242,7 +242,7 @@ def _indexer_check(house: House, record: IndexerRecord, raised: list[Alert]) -> 
     if record.standing.disabled_till is None or not record.standing.paused(now):
         return check
     minutes = -(-(record.standing.disabled_till - now).total_seconds() // 60)
-    return replace(check, message=f"{check.message} It is left alone for {minutes:.0f} more minutes.")
+    return replace(check, message=f"{check.message} It is left alone for {minutes:.0f} min more.")
 
 
 def _client_check(house: House, raised: list[Alert]) -> HealthCheck:
