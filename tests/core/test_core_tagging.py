@@ -144,3 +144,8 @@ ANY_TAGS = st.builds(
 def test_cleaning_clean_tags_changes_nothing(tags: BookTags) -> None:
     once = presentable(tags)
     assert presentable(once) == once
+
+
+def test_a_feeds_line_is_not_taken_for_the_title_where_it_tells_the_authors():
+    offered = Release(guid="g", indexer="feed", title="Dune by Frank Herbert [ENG / M4B]", authors=("Frank Herbert",))
+    assert book_tags(BookWish("Dune"), offered, {}, {}).title == "Dune"

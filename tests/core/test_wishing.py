@@ -8,7 +8,7 @@ import pytest
 
 from earmark.core.release import Release, SeriesRef
 from earmark.core.wish import BookWish, Kind
-from earmark.core.wishing import wish_of
+from earmark.core.wishing import told_title, wish_of
 
 
 def release(title: str, **facts: Any) -> Release:
@@ -110,3 +110,16 @@ def test_no_title_is_too_odd(title: str) -> None:
 def test_authors_that_are_told_are_cut_from_behind_the_title(line: str):
     _, wish = wish_of(Release(guid="g", indexer="feed", title=line, authors=("Wilkie Collins", "Ann Other")))
     assert (wish.title, wish.authors) == ("The Moonstone", ("Wilkie Collins", "Ann Other"))
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("The Death by Agatha Christie: A Study", "The Death by Agatha Christie: A Study"),
+        ("Wool (Silo 1)", "Wool (Silo 1)"),
+        ("Dune by Agatha Christie & Somebody [ENG / MP3]", "Dune"),
+        ("By Agatha Christie", "By Agatha Christie"),
+    ],
+)
+def test_only_authors_behind_the_title_are_cut(line: str, title: str):
+    assert told_title(release(line, authors=("Agatha Christie",))) == title

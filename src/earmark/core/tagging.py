@@ -14,6 +14,7 @@ from earmark.core.facts import BookFacts
 from earmark.core.release import Release, SeriesRef
 from earmark.core.text import plain_text
 from earmark.core.wish import BookWish
+from earmark.core.wishing import told_title
 
 LINE_LIMIT = 1_000  # characters; a longer title is an accident or an attack
 DESCRIPTION_LIMIT = 50_000
@@ -223,7 +224,7 @@ def _of_release(release: Release) -> BookTags:
     primary = release.series[0] if release.series else SeriesRef("")
     return presentable(
         BookTags(
-            title=release.title,
+            title=told_title(release) if release.authors else release.title,
             authors=release.authors,
             narrators=release.narrators,
             series=primary.name,

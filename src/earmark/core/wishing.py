@@ -63,10 +63,9 @@ def _kind(release: Release, told: Evidence) -> Kind | None:
 
 
 def _title_and_authors(release: Release, told: Evidence) -> tuple[str, tuple[str, ...]]:
-    line = " ".join(clean(release.title).split())
     if release.authors:
-        authors = _names(release.authors)
-        return _without_authors(_without_notes(line), authors), authors
+        return told_title(release), _names(release.authors)
+    line = " ".join(clean(release.title).split())
     named = _names(author.value for author in told.authors)
     sure = [piece for piece in told.pieces if piece.role is Role.TITLE]
     if sure:
@@ -83,19 +82,21 @@ def _title_and_authors(release: Release, told: Evidence) -> tuple[str, tuple[str
     return " - ".join(_without_tail(piece) for piece in told_apart) or line, ()
 
 
+def told_title(release: Release) -> str:
+    """The title of a release whose people are told beside it: without marks in brackets, and without the authors that a
+    Prowlarr writes behind it ("Dune by Frank Herbert [ENG / M4B]")."""
+    line = _without_notes(" ".join(clean(release.title).split()))
+    for author in _names(release.authors):
+        title, found, behind = line.partition(f" by {author}")
+        if found and title.strip() and re.match(r"\s*(?:$|[,&(\[])", behind):
+            return title.strip()
+    return line
+
+
 def _without_notes(line: str) -> str:
     """A title of its own, without marks in brackets behind it: "Dune [Unabridged]"; "Wool (Silo 1)" stays."""
     while (note := _NOTE.search(line)) and note.start() and without_marks(f"x {note[1]}") == "x":
         line = line[: note.start()]
-    return line
-
-
-def _without_authors(line: str, authors: Iterable[str]) -> str:
-    """A Prowlarr writes the authors behind the title besides telling them: "Dune by Frank Herbert [ENG / M4B]"."""
-    for author in authors:
-        title, found, behind = line.partition(f" by {author}")
-        if found and title.strip() and not re.match(r"\w", behind):
-            return title.strip()
     return line
 
 

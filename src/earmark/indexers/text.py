@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from earmark.http import Answer
@@ -19,13 +20,19 @@ _PLAIN_TAG = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 """Tags as most people write them; what has others goes through a real reader of HTML."""
+_ENTITY = re.compile(r"(&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?))")
+"""What `html.unescape` looks for."""
+_ENDLESS = re.compile(r"&#[0-9]{1000,};?")
+"""No character has such a number, and Python refuses to read it."""
 
 
 def clean(text: str) -> str:
     """One line of plain text: entities decoded, no control characters, no half surrogates (they cannot be stored)."""
-    if _is_plain(text) and "&" not in text:
-        return " ".join(text.split())
-    decoded = _storable(html.unescape(text) if "&" in text else text)
+    if "&" in text:
+        text = _unescaped(text)
+    if text.isprintable():  # nothing to make safe; its only white space is the space itself
+        return " ".join(text.split()) if "  " in text else text.strip()
+    decoded = _storable(text)
     return " ".join(_CONTROLS.sub(" ", decoded).split())
 
 
@@ -48,23 +55,27 @@ def words_of(text: str) -> str:
 def plain_description(markup: str) -> str:
     """An uploader's HTML or BBCode as paragraphs of plain text."""
     markup = markup[:MAX_DESCRIPTION_CHARS]
-    if _is_plain(markup) and "<" not in markup and "&" not in markup and "[" not in markup:
-        return " ".join(markup.split())
-    text = _BBCODE.sub("", _text_of(_storable(markup)))
+    if "<" not in markup and "&" not in markup and "[" not in markup and markup.isprintable():
+        return clean(markup)
+    text = _text_of(_storable(markup))
+    if "[" in text:
+        text = _BBCODE.sub("", text)
     return "\n".join(clean_line for line in text.splitlines() if (clean_line := clean(line)))
 
 
 def _text_of(markup: str) -> str:
     """The text with its lines broken where a reader of the page would see them broken."""
-    pieces = _PLAIN_TAG.split(markup)
-    texts, tags = pieces[::2], pieces[1::2]
-    if any("<" in text for text in texts):
+    pieces = _PLAIN_TAG.split(markup)  # texts and names of tags by turns
+    texts = pieces[::2]
+    if "<" in "".join(texts):
         reader = _Paragraphs()
-        reader.feed(markup)
+        reader.feed(_ENDLESS.sub("\ufffd", markup))
         reader.close()
         return "".join(reader.parts)
-    breaks = ["\n" if tag.lower() in _BREAKS else "" for tag in tags]
-    return "".join(html.unescape(text) + end for text, end in zip(texts, [*breaks, ""], strict=True))
+    if "&" in markup:
+        pieces[::2] = [_unescaped(text) if "&" in text else text for text in texts]
+    pieces[1::2] = ["\n" if tag.lower() in _BREAKS else "" for tag in pieces[1::2]]
+    return "".join(pieces)
 
 
 class _Paragraphs(HTMLParser):
@@ -92,9 +103,16 @@ class _Paragraphs(HTMLParser):
             self.parts.append(data)
 
 
-def _is_plain(text: str) -> bool:
-    """One line of ASCII without control characters: most of what feeds send. There is nothing to make safe."""
-    return text.isascii() and text.isprintable()
+def _unescaped(text: str) -> str:
+    """As `html.unescape`; the same few entities come over and over."""
+    pieces = _ENTITY.split(_ENDLESS.sub("\ufffd", text))
+    pieces[1::2] = map(_decoded, pieces[1::2])
+    return "".join(pieces)
+
+
+@lru_cache(1024)
+def _decoded(entity: str) -> str:
+    return html.unescape(entity)
 
 
 def _storable(text: str) -> str:

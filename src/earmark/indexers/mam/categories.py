@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from earmark.core.newznab import AUDIOBOOK, CUSTOM, EBOOK, Capabilities, Category, expanded, name_of
 from earmark.core.wish import Kind
@@ -83,6 +84,7 @@ def wanted_for(kind: Kind | None, categories: Collection[int]) -> Wanted | None:
     return Wanted((), tuple(sorted(subs.union(*(SUBS[main] for main in mains)))))
 
 
+@lru_cache(512)
 def newznab_of(main: int | None, sub: int | None, media_type: int | None) -> tuple[int, ...]:
     """A row's numbers: the standard one, then the site's own category; none when the row says nothing of it."""
     main = MAIN_OF.get(sub or 0, main)

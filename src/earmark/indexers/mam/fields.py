@@ -18,9 +18,26 @@ UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**
 LONGEST_MEASURE = 40  # characters of a duration or a rate; patterns with blanks in them go slow on anything long
 BIGGEST = 2**63 - 1  # what a database column can hold
 
+# A page holds a hundred rows of some thirty fields each: what is matched for every one is made once.
+_WHOLE = re.compile(r"-?\d{1,24}", re.ASCII)
+_REAL = re.compile(r"[-+]?\d{0,40}\.?\d{0,40}", re.ASCII)
+_DIGIT = re.compile(r"\d", re.ASCII)
+_SIZE = re.compile(r"([\d,]{1,30}(?:\.\d{1,30})?)\s*([KMGTP]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+_ASIN = re.compile(r"\bB[0-9A-Z]{9}\b", re.ASCII)
+_DASH_IN_NUMBER = re.compile(r"(?<=\d)[-\s](?=[\dXx])")
+_ISBN = re.compile(r"(?<![0-9A-Za-z])(97[89]\d{10}|\d{9}[\dXx])(?![0-9A-Za-z])", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,3})?)", re.ASCII)
+_WORDED = re.compile(r"(?:(\d{1,4})\s*h)?\s*(?:(\d{1,5})\s*mi?n)?\s*(?:(\d{1,6})\s*s)?", re.ASCII)
+_BLANK = re.compile(r"\s")
+_KILOBITS = re.compile(r"([\d.,]+)kb(?:ps|it/s|/s)", re.ASCII)
+_READ = json.JSONDecoder().raw_decode
+
 
 def text(value: object) -> str:
     """Text that may come as a number (a title of digits only) and with HTML entities."""
+    if type(value) is str:  # most of them
+        return clean(value) if value else ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return clean(_plain(value))
@@ -38,7 +55,7 @@ def whole(value: object) -> int | None:
     if type(value) is int:  # most of them
         return value if abs(value) <= BIGGEST else None
     written = value.strip().replace(",", "") if isinstance(value, str) else ""
-    if re.fullmatch(r"-?\d{1,24}", written, re.ASCII):
+    if _WHOLE.fullmatch(written):
         value = int(written)  # exact, where a float would round
     number = real(value)
     if number is None or number != int(number):
@@ -49,6 +66,8 @@ def whole(value: object) -> int | None:
 
 def count(value: object) -> int | None:
     """A whole number that cannot be negative."""
+    if type(value) is int and 0 <= value <= BIGGEST:
+        return value
     number = whole(value)
     return number if number is not None and number >= 0 else None
 
@@ -59,7 +78,7 @@ def real(value: object) -> float | None:
         return None
     if isinstance(value, str):
         value = value.strip().replace(",", "")
-        if not re.fullmatch(r"[-+]?\d{0,40}\.?\d{0,40}", value, re.ASCII) or not re.search(r"\d", value):
+        if not _REAL.fullmatch(value) or not _DIGIT.search(value):
             return None
     if not isinstance(value, str | int | float):
         return None
@@ -72,6 +91,8 @@ def real(value: object) -> float | None:
 
 def flag(value: object) -> bool:
     """0/1, "0"/"1", "yes"/"no" or true/false."""
+    if type(value) is int:
+        return value == 1
     if isinstance(value, str):
         return value.strip().lower() in {"1", "yes", "true", "y"}
     return isinstance(value, bool | int | float) and value == 1
@@ -81,10 +102,13 @@ def size_bytes(value: object) -> int | None:
     """`412.6 MiB`, `1,016.2 KiB`, or plain bytes as a number or text. All units are binary, whatever they are called."""
     if not isinstance(value, str):
         return count(value)
-    parts = re.fullmatch(r"([\d,]{1,30}(?:\.\d{1,30})?)\s*([KMGTP]?)(?:i?B)?", value.strip(), re.IGNORECASE | re.ASCII)
-    if parts is None or not re.search(r"\d", parts.group(1)):
+    parts = _SIZE.fullmatch(value.strip())
+    if parts is None:
         return None
-    size = round(float(parts.group(1).replace(",", "")) * UNITS[parts.group(2).upper()])
+    number, unit = parts.groups()
+    if "," in number and not (number := number.replace(",", "")):
+        return None
+    size = round(float(number) * UNITS[unit.upper()])
     return size if size <= BIGGEST else None
 
 
@@ -93,6 +117,8 @@ def utc_time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
+        if _TIME.fullmatch(value):
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
         return datetime.strptime(value.strip(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:  # also the database's 0000-00-00
         return None
@@ -113,25 +139,35 @@ def nested(value: object) -> object:
     """JSON inside a string, or already unpacked. Malformed (quotes inside names happen) is None."""
     if not isinstance(value, str):
         return value if isinstance(value, dict | list) else None
+    if not value:
+        return None
     try:
-        unpacked: object = json.loads(value)
+        unpacked: object
+        unpacked, end = _READ(value) if value[0] in "{[" else (None, 0)
+        if end != len(value):  # with room around it, or broken
+            unpacked = json.loads(value)
     except (ValueError, RecursionError):
         return None
     return unpacked if isinstance(unpacked, dict | list) else None
 
 
+def _entries(value: object) -> list[object]:
+    unpacked = nested(value)
+    return list(unpacked.values()) if isinstance(unpacked, dict) else unpacked if isinstance(unpacked, list) else []
+
+
 def people(value: object) -> tuple[str, ...]:
     """Names out of `{"7": "Name"}`, in the site's order; also out of a list of names or of `{id, name}`."""
-    unpacked = nested(value)
-    entries = list(unpacked.values()) if isinstance(unpacked, dict) else unpacked if isinstance(unpacked, list) else []
-    names = (text(entry.get("name") if isinstance(entry, dict) else entry) for entry in entries)
-    return tuple(dict.fromkeys(name for name in names if name))
+    entries = _entries(value)
+    names = [text(entry.get("name") if isinstance(entry, dict) else entry) for entry in entries]
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def series(value: object) -> tuple[SeriesRef, ...]:
     """`{"67": ["Name", "1-3, 3.5"]}`, the place being free text; also `{"67": "Name"}`."""
-    unpacked = nested(value)
-    entries = list(unpacked.values()) if isinstance(unpacked, dict) else unpacked if isinstance(unpacked, list) else []
+    entries = _entries(value)
+    if not entries:
+        return ()
     found: list[SeriesRef] = []
     for entry in entries:
         if isinstance(entry, dict):
@@ -146,17 +182,21 @@ def series(value: object) -> tuple[SeriesRef, ...]:
 
 def isbn_and_asin(value: object) -> tuple[str | None, str | None]:
     """A bare number (leading zeros lost), text with dashes, or `ASIN:B0…`."""
+    if value == "":
+        return None, None
     written = _plain(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    asin = re.search(r"\bB[0-9A-Z]{9}\b", written.upper(), re.ASCII)
-    bare = re.sub(r"(?<=\d)[-\s](?=[\dXx])", "", written)
+    asin = _ASIN.search(written.upper())
+    bare = _DASH_IN_NUMBER.sub("", written)
     if isinstance(value, int):
         bare = bare.zfill(10)
-    isbn = re.search(r"(?<![0-9A-Za-z])(97[89]\d{10}|\d{9}[\dXx])(?![0-9A-Za-z])", bare, re.ASCII)
+    isbn = _ISBN.search(bare)
     return (isbn.group(1).upper() if isbn and int(isbn.group(1)[:9]) else None, asin.group(0) if asin else None)
 
 
 def media_info(value: object) -> tuple[float | None, int | None]:
     """Running time in seconds and bit rate in kbit/s, as far as told."""
+    if value == "":
+        return None, None
     facts = nested(value)
     general = facts.get("General") if isinstance(facts, dict) else None
     audio = facts.get("Audio1") if isinstance(facts, dict) else None
@@ -170,9 +210,9 @@ def _duration(value: object) -> float | None:
     if not isinstance(value, str) or len(value) > LONGEST_MEASURE:
         return None
     written = value.strip().lower()
-    if clock := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,3})?)", written, re.ASCII):
+    if clock := _CLOCK.fullmatch(written):
         hours, minutes, seconds = clock.groups(default="0")
-    elif worded := re.fullmatch(r"(?:(\d{1,4})\s*h)?\s*(?:(\d{1,5})\s*mi?n)?\s*(?:(\d{1,6})\s*s)?", written, re.ASCII):
+    elif worded := _WORDED.fullmatch(written):
         hours, minutes, seconds = worded.groups(default="0")
     else:
         return None
@@ -183,8 +223,8 @@ def _kbps(value: object) -> int | None:
     """Bits a second (`64000`), or with its unit (`64 kb/s`, `1 411 kb/s`)."""
     if isinstance(value, str) and len(value) > LONGEST_MEASURE:
         return None
-    written = re.sub(r"\s", "", value).lower() if isinstance(value, str) else ""
-    kilo = re.fullmatch(r"([\d.,]+)kb(?:ps|it/s|/s)", written, re.ASCII)
+    written = _BLANK.sub("", value).lower() if isinstance(value, str) else ""
+    kilo = _KILOBITS.fullmatch(written) if written.endswith(("ps", "/s")) else None
     rate = real(kilo.group(1)) if kilo else real(value)
     if rate is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from earmark.core.release import Freeleech, Release
 from earmark.core.wish import Kind
@@ -48,6 +49,9 @@ class Page:
     skipped: tuple[SkippedRow, ...] = ()
 
 
+_freeleech_of = lru_cache(256)(Freeleech)  # the same few for all rows
+
+
 class RowNotUnderstood(Exception):
     """A row without what makes it a release."""
 
@@ -73,43 +77,44 @@ def read_row(row: object, *, base_url: str, indexer: str) -> Release:
     """One row. Raises `RowNotUnderstood` when it has no id or no title; every other field may be missing."""
     if not isinstance(row, dict):
         raise RowNotUnderstood("not an object")
-    torrent_id = fields.count(row.get("id"))
+    get = row.get
+    torrent_id = fields.count(get("id"))
     if not torrent_id:
         raise RowNotUnderstood("no id")
-    title = fields.text(row.get("title")) or fields.text(row.get("name"))  # `name`: the site's older documents
+    title = fields.text(get("title")) or fields.text(get("name"))  # `name`: the site's older documents
     if not title:
         raise RowNotUnderstood("no title")
-    isbn, asin = fields.isbn_and_asin(row.get("isbn"))
-    runtime_secs, bitrate_kbps = _audio(row)
-    flags = fields.count(row.get("browseflags"))
+    isbn, asin = fields.isbn_and_asin(get("isbn"))
+    size, files = fields.size_bytes(get("size")), fields.count(get("numfiles"))
+    runtime_secs, bitrate_kbps = _audio(get("mediainfo"), size, files)
+    main, media_type = fields.count(get("main_cat")), fields.count(get("mediatype"))
+    flags = fields.count(get("browseflags"))
     return Release(
         guid=f"{REAL_SITE}/t/{torrent_id}",
         indexer=indexer,
         title=title,
-        size_bytes=fields.size_bytes(row.get("size")),
-        kind=_kind(row),
-        authors=fields.people(row.get("author_info")),
-        narrators=fields.people(row.get("narrator_info")),
-        series=fields.series(row.get("series_info")),
-        language=iso_language(fields.count(row.get("language")), fields.text(row.get("lang_code"))),
+        size_bytes=size,
+        kind=_kind(main, media_type),
+        authors=fields.people(get("author_info")),
+        narrators=fields.people(get("narrator_info")),
+        series=fields.series(get("series_info")),
+        language=iso_language(fields.count(get("language")), fields.text(get("lang_code"))),
         filetypes=_filetypes(row),
-        file_count=fields.count(row.get("numfiles")),
-        tags=fields.text(row.get("tags")),
-        description=fields.description(row.get("description")) or None,
+        file_count=files,
+        tags=fields.text(get("tags")),
+        description=fields.description(get("description")) or None,
         isbn=isbn,
         asin=asin,
-        category=fields.text(row.get("catname")) or None,
-        categories=newznab_of(
-            fields.count(row.get("main_cat")), fields.count(row.get("category")), fields.count(row.get("mediatype"))
-        ),
+        category=fields.text(get("catname")) or None,
+        categories=newznab_of(main, fields.count(get("category")), media_type),
         min_ratio=MIN_RATIO,
         min_seed_secs=MIN_SEED_SECS,
-        seeders=fields.count(row.get("seeders")),
-        leechers=fields.count(row.get("leechers")),
-        grabs=fields.count(row.get("times_completed")),
-        published_at=fields.utc_time(row.get("added")),
+        seeders=fields.count(get("seeders")),
+        leechers=fields.count(get("leechers")),
+        grabs=fields.count(get("times_completed")),
+        published_at=fields.utc_time(get("added")),
         freeleech=_freeleech(row),
-        already_snatched=fields.flag(row.get("my_snatched")),
+        already_snatched=fields.flag(get("my_snatched")),
         abridged=None if flags is None else bool(flags & ABRIDGED),
         runtime_secs=runtime_secs,
         bitrate_kbps=bitrate_kbps,
@@ -122,41 +127,47 @@ def read_row(row: object, *, base_url: str, indexer: str) -> Release:
 def torrent_page(base_url: str, torrent_id: int) -> str:
     """The release's page for people. The real site has one spelling, however its address was configured; the guid is that
     spelling always, for other programs know the tracker by it."""
+    return f"{_pages_of(base_url)}/t/{torrent_id}"
+
+
+@lru_cache(16)
+def _pages_of(base_url: str) -> str:
     host = base_url.removeprefix("https://").removeprefix("http://").rstrip("/").lower()
     real = host in {"myanonamouse.net", "www.myanonamouse.net"}
-    return f"{REAL_SITE if real else base_url.rstrip('/')}/t/{torrent_id}"
+    return REAL_SITE if real else base_url.rstrip("/")
 
 
-def _kind(row: Mapping[str, object]) -> Kind | None:
+def _kind(main: int | None, media_type: int | None) -> Kind | None:
     """The new media type first, the old main category where it is unset or unknown. Radio is none of our kinds."""
-    media_type = fields.count(row.get("mediatype")) or 0
     if media_type == 4:
         return None
-    return BY_MEDIA_TYPE.get(media_type) or BY_MAIN_CATEGORY.get(fields.count(row.get("main_cat")) or 0)
+    return BY_MEDIA_TYPE.get(media_type or 0) or BY_MAIN_CATEGORY.get(main or 0)
 
 
 def _filetypes(row: Mapping[str, object]) -> tuple[str, ...]:
     written = fields.text(row.get("filetype")) or fields.text(row.get("filetypes"))
+    if written.isalnum():
+        return (written.lower(),)
     kinds = (part.strip(".").lower() for part in written.replace(",", " ").split())
     return tuple(dict.fromkeys(kind for kind in kinds if kind))
 
 
 def _freeleech(row: Mapping[str, object]) -> Freeleech:
-    return Freeleech(
-        everyone=fields.flag(row.get("free")),
-        personal=fields.flag(row.get("personal_freeleech")),
-        vip=fields.flag(row.get("vip")),
-        vip_union=fields.flag(row.get("fl_vip")),
-        vip_until=fields.unix_time(row.get("vip_expire")),
+    get = row.get
+    return _freeleech_of(
+        everyone=fields.flag(get("free")),
+        personal=fields.flag(get("personal_freeleech")),
+        vip=fields.flag(get("vip")),
+        vip_union=fields.flag(get("fl_vip")),
+        vip_until=fields.unix_time(get("vip_expire")),
     )
 
 
-def _audio(row: Mapping[str, object]) -> tuple[float | None, int | None]:
+def _audio(written: object, size: int | None, files: int | None) -> tuple[float | None, int | None]:
     """Running time and bit rate. Of a release of many files the site may describe only the first: a running time that
     accounts for less than half of the size is no fact about the book and is left out."""
-    runtime_secs, bitrate_kbps = fields.media_info(row.get("mediainfo"))
-    size = fields.size_bytes(row.get("size"))
-    if runtime_secs and bitrate_kbps and size and (fields.count(row.get("numfiles")) or 1) > 1:
+    runtime_secs, bitrate_kbps = fields.media_info(written)
+    if runtime_secs and bitrate_kbps and size and (files or 1) > 1:
         accounted = runtime_secs * bitrate_kbps * 125
         if accounted < size / 2:
             runtime_secs = None
