@@ -49,7 +49,15 @@ class BoundDesk(BoundIndexers):
         return await desk.listing(self._house, states=states, kind=kind, text=text, limit=limit, offset=offset)
 
     async def view(self, ticket_id: TicketId) -> TicketDetail:
-        return await desk.view(self._house, ticket_id)
+        found, names = await desk.view(self._house, ticket_id), await self._names()
+        shown = [
+            replace(c, release=replace(c.release, indexer=names.get(c.release.indexer, c.release.indexer)))
+            for c in found.candidates
+        ]
+        torrent = found.torrent and replace(
+            found.torrent, indexer=names.get(found.torrent.indexer or "", found.torrent.indexer)
+        )
+        return replace(found, candidates=shown, torrent=torrent)
 
     async def stats(self) -> StatsView:
         return await desk.stats(self._house)

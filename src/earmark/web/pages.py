@@ -123,7 +123,9 @@ def home_context(home: HomeDetail, questions: Sequence[Ticket]) -> Context:
         "waiting": waiting,
         "working": working,
         "any_ticket": total > 0,
-        "summary": _summary(len(working), home.counts.get(S.NEEDS_APPROVAL, 0) + len(questions), len(waiting), total),
+        "summary": _summary(
+            len(working), home.counts.get(S.NEEDS_APPROVAL, 0) + len(questions), len(waiting), total, len(home.alerts)
+        ),
         "alert_place": alert_place,
         "form": wishes.blank(str(uuid.uuid4())),
         "kinds": wishes.KINDS,
@@ -131,13 +133,14 @@ def home_context(home: HomeDetail, questions: Sequence[Ticket]) -> Context:
     }
 
 
-def _summary(active: int, asking: int, waiting: int, total: int) -> str:
-    if not total:
+def _summary(active: int, asking: int, waiting: int, total: int, alerts: int) -> str:
+    if not total and not alerts:
         return "Nothing has been wished for yet."
     parts = [
         f"{active} at work" if active else "",
         f"{asking} {'needs' if asking == 1 else 'need'} you" if asking else "",
         f"{waiting} waiting" if waiting else "",
+        f"{alerts} {'alert' if alerts == 1 else 'alerts'}" if alerts else "",
     ]
     return ", ".join(p for p in parts if p) or "All quiet. Nothing needs you."
 
