@@ -12,7 +12,7 @@ from earmark.core.admission import Offer, admit
 from earmark.core.choosing import decide, score
 from earmark.core.release import Freeleech, Release, SeriesRef
 from earmark.core.scoring import WEIGHTS, people_similarity, title_similarity
-from earmark.core.seeding import needed_seconds
+from earmark.core.seeding import needed_seconds, owes_nothing, tracker_of
 from earmark.core.states import ApprovalCode
 from earmark.core.wish import BookWish, Kind
 
@@ -191,3 +191,13 @@ def test_the_trackers_own_seeding_floor_prevails_over_a_shorter_setting() -> Non
     assert needed_seconds("mam", 1) == 72 * 3600
     assert needed_seconds("mam", 100) == 100 * 3600
     assert needed_seconds("jackett", 1) == 3600
+
+
+def test_a_torrent_of_the_tracker_is_under_its_rules_whoever_told_of_it():
+    page = "https://www.myanonamouse.net/t/123"
+    assert [tracker_of(key, page) for key in ("mam", "jackett", "prowlarr", "push", None)] == ["mam"] * 5
+    assert tracker_of("jackett", "https://other.example/t/1") == "jackett"
+    assert tracker_of(None, None) == ""
+    through_jackett = tracker_of("jackett", page)
+    assert not owes_nothing(through_jackett, seeded_secs=3600, ratio=5.0, configured_hours=1, configured_ratio=1.0)
+    assert admit(dataclasses.replace(OFFER, tracker=through_jackett, client="embedded")) is not None

@@ -26,7 +26,7 @@ from earmark.api.requests import (
     ticket_request,
 )
 from earmark.api.schemas import ExplainOut, FiledOut, JobOut, JobPage, Links, TicketBrief, TicketOut, TicketPage
-from earmark.core.seeding import needed_seconds
+from earmark.core.seeding import needed_seconds, tracker_of
 from earmark.core.states import TicketState
 from earmark.core.ticket import TicketId
 from earmark.core.wish import Kind
@@ -224,7 +224,7 @@ async def get_job(request: Request, id: IdInPath) -> JobOut:
 
 
 def _needed(request: Request, held: TorrentRecord | None) -> int:
-    tracker = held.indexer if held and held.indexer else ""
+    tracker = tracker_of(held.indexer, held.guid) if held else ""
     return needed_seconds(tracker, house_of(request).settings.seeding.hours)
 
 

@@ -6,6 +6,15 @@ TRACKER_FLOOR_HOURS: dict[str, float] = {"mam": 72.0}
 """Seeding hours a tracker's rules demand, whatever the settings say (domain.md, rule 2.5)."""
 
 
+MAM_PAGE = "https://www.myanonamouse.net/t/"
+
+
+def tracker_of(indexer: str | None, guid: str | None) -> str:
+    """The tracker whose rules a release is under, by the key of its own indexer. MyAnonamouse's torrents are its own whoever
+    told of them: a Jackett, a Prowlarr or a program that pushed one."""
+    return "mam" if guid is not None and guid.startswith(MAM_PAGE) else indexer or ""
+
+
 def needed_seconds(tracker: str, configured_hours: float) -> int:
     """Seconds a torrent of this tracker must be seeded: the configured hours, never below the tracker's own floor."""
     return round(max(configured_hours, TRACKER_FLOOR_HOURS.get(tracker, 0.0)) * 3600)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from earmark.core.reasons import Reason
-from earmark.core.seeding import needed_seconds, owes_nothing
+from earmark.core.seeding import needed_seconds, owes_nothing, tracker_of
 from earmark.core.torrents import InfoHash, TorrentState, TorrentStatus
 from earmark.pipeline.house import House
 from earmark.store import Severity, TorrentRecord, Tx, alerts, events, torrents
@@ -52,7 +52,7 @@ async def resume_what_owes(house: House, statuses: Mapping[InfoHash, TorrentStat
 def is_done(house: House, record: TorrentRecord) -> bool:
     seeding = house.settings.seeding
     return owes_nothing(
-        record.indexer or "",
+        tracker_of(record.indexer, record.guid),
         seeded_secs=record.seeding_secs,
         ratio=record.ratio,
         configured_hours=seeding.hours,
@@ -91,7 +91,7 @@ def _stands_still(house: House, record: TorrentRecord) -> Reason:
 
 
 def _owed(house: House, record: TorrentRecord) -> int:
-    return needed_seconds(record.indexer or "", house.settings.seeding.hours) - record.seeding_secs
+    return needed_seconds(tracker_of(record.indexer, record.guid), house.settings.seeding.hours) - record.seeding_secs
 
 
 async def _tell(house: House, tx: Tx, record: TorrentRecord, key: str, trouble: Reason | None) -> None:

@@ -10,6 +10,7 @@ from earmark.core.decision import ScoredCandidate
 from earmark.core.packs import may_be_a_pack
 from earmark.core.reasons import EarmarkError, PermanentError, Reason
 from earmark.core.release import Release
+from earmark.core.seeding import tracker_of
 from earmark.core.states import Approved, AutoApproved, Downloading, NeedsApproval, TicketState
 from earmark.core.ticket import Ticket, TicketId
 from earmark.core.torrentfile import read_torrent
@@ -229,7 +230,7 @@ async def take_by_hand(house: House, tx: Tx, ticket: Ticket, info_hash: InfoHash
 def _may_we(house: House, kind: Kind, release: Release, running: int) -> Reason | None:
     settings = house.settings
     offer = Offer(
-        tracker=release.indexer,
+        tracker=tracker_of(release.indexer, release.guid),
         size_bytes=release.size_bytes or 0,
         private=release.private,
         client=settings.client.kind,

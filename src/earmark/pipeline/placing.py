@@ -10,7 +10,7 @@ from pathlib import Path
 
 from earmark.core.naming import file_name, parse_file_pattern, parse_pattern, render, render_file, resolve_collision
 from earmark.core.reasons import EarmarkError, JsonValue, Reason, TransientError
-from earmark.core.seeding import needed_seconds
+from earmark.core.seeding import needed_seconds, tracker_of
 from earmark.core.states import Placing, TicketState
 from earmark.core.ticket import Ticket
 from earmark.core.torrents import InfoHash
@@ -109,7 +109,11 @@ async def method_now(house: House, info_hash: InfoHash) -> tuple[Method, bool]:
         record = await torrents.get(tx, info_hash)
     if record is not None and is_done(house, record):
         return method, True
-    owed = needed_seconds(record.indexer or "", house.settings.seeding.hours) - record.seeding_secs if record else 0.0
+    owed = (
+        needed_seconds(tracker_of(record.indexer, record.guid), house.settings.seeding.hours) - record.seeding_secs
+        if record
+        else 0.0
+    )
     raise StillSeeding(owed)
 
 

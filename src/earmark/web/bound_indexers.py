@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from earmark.core.indexing import MAM_ID, IndexerRecord
 from earmark.core.reasons import Reason
-from earmark.core.seeding import needed_seconds
+from earmark.core.seeding import needed_seconds, tracker_of
 from earmark.pipeline import duties, indexing, mediasettings, outside
 from earmark.pipeline.house import House
 from earmark.pipeline.indexing import IndexerDraft
@@ -165,7 +165,7 @@ class BoundIndexers:
             told,
             client=held.client,
             seeded_secs=held.seeding_secs,
-            needed_secs=needed_seconds(held.indexer or "", self._house.settings.seeding.hours),
+            needed_secs=needed_seconds(tracker_of(held.indexer, held.guid), self._house.settings.seeding.hours),
             progress=held.progress,
             owes=not duties.is_done(self._house, held),
             removed=held.removed_at is not None,
