@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from earmark.core.reasons import EarmarkError, PermanentError, Reason, TransientError
 from earmark.core.stalling import ITS_OWN_TROUBLE, Sight, is_at_fault, rounds_lost
@@ -80,7 +81,7 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
     if status is None:
         return False
     now = house.now()
-    if status.complete:
+    if status.complete and await _is_written(house, tx, ticket.id, status):
         done = replace(payload, progress_pct=100.0, download_speed_bps=0, eta_secs=None, finished_at=now)
         await tickets.update_payload(tx, ticket.id, done, now)
         await tickets.wait(tx, ticket.id, None, wake_at=now, at=now, attempt=0)
@@ -106,6 +107,25 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
         await tickets.update_payload(tx, ticket.id, fresh, now)
     _tell(house, ticket.id, status)
     return False
+
+
+async def _is_written(house: House, tx: Tx, ticket_id: TicketId, status: TorrentStatus) -> bool:
+    """Do the files stand on the disk? The embedded client counts what it has checked, a moment before all of it is written,
+    and only then hears that a disk is full. After a while it is taken at its word: what is missing then is told by name."""
+    if house.settings.client.kind != "embedded":
+        return True
+    record = await torrents.get(tx, status.info_hash)
+    since = house.still_since.setdefault(ticket_id, house.now())
+    if record is None or house.now() - since > timedelta(seconds=MISSING_GRACE_SECS):
+        return True
+    return all(_size_of(Path(record.save_path) / entry.path) >= entry.size for entry in record.entries)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _still_for(house: House, ticket_id: TicketId, before: Downloading, status: TorrentStatus) -> timedelta | None:
