@@ -112,13 +112,13 @@ async def _follow(house: House, tx: Tx, ticket: Ticket, statuses: Mapping[InfoHa
 async def _is_written(house: House, tx: Tx, ticket_id: TicketId, status: TorrentStatus) -> bool:
     """Do the files stand on the disk? The embedded client counts what it has checked, a moment before all of it is written,
     and only then hears that a disk is full. After a while it is taken at its word: what is missing then is told by name."""
-    if house.settings.client.kind != "embedded":
+    if house.client.name != "embedded":
         return True
     record = await torrents.get(tx, status.info_hash)
     since = house.still_since.setdefault(ticket_id, house.now())
     if record is None or house.now() - since > timedelta(seconds=MISSING_GRACE_SECS):
         return True
-    return all(_size_of(Path(record.save_path) / entry.path) >= entry.size for entry in record.entries)
+    return all(_size_of(Path(status.save_path) / entry.path) >= entry.size for entry in record.entries)
 
 
 def _size_of(path: Path) -> int:
