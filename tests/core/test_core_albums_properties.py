@@ -164,3 +164,9 @@ def test_lengths_that_can_be_none_are_unknown(lengths: list[float | None]) -> No
 
     decide(replace(RIGHT, files=offered))
     decide_album(replace(WISH, tracks=tracks), [RIGHT], threshold=0.85, vip_member=False)
+
+
+def test_a_length_of_almost_nothing_is_no_length() -> None:
+    blinks = tuple(replace(file, duration_secs=5e-324) for file in files())
+
+    assert summary(decide(replace(RIGHT, files=blinks)))

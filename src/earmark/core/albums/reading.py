@@ -50,6 +50,7 @@ _KNOWN = AUDIO | VIDEO | PROGRAMS | ARCHIVES
 MISSPELT = 88  # per cent alike, from this length on, is the same name misspelt
 MISSPELT_FROM = 4
 MAX_SECS = 1_000_000.0
+LEAST_SECS = 0.01  # less is no sound, and divides sizes into infinite bit rates
 MAX_FILES = 3_000  # audio files of one release that are looked at; a torrent with more is no album
 _CLIP = re.compile(r"\b(?:sample|preview|snippet|clip)s?\b", re.IGNORECASE)
 
@@ -155,7 +156,7 @@ def _split_suffix(name: str) -> tuple[str, str]:
 
 def seconds(value: float | None) -> float | None:
     """A length that can be one; None for anything else."""
-    return float(value) if value is not None and 0 < value < MAX_SECS else None
+    return float(value) if value is not None and LEAST_SECS < value < MAX_SECS else None
 
 
 def _is_junk(parts: list[str], stem: str, *, empty: bool) -> bool:
